@@ -1,0 +1,63 @@
+//! One immutable world, and the cell in which it is swapped.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::service::Service;
+
+/// Everything the request's way needs to know, as it was at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    default: Result<Arc<Service>, Unrouted>,
+}
+
+impl Snapshot {
+    /// A snapshot in which every request goes to `service`.
+    pub fn of(service: Arc<Service>) -> Self {
+        Self { default: Ok(service) }
+    }
+
+    /// A snapshot that knows no service, and why.
+    pub fn unrouted(reason: impl Into<String>) -> Self {
+        Self { default: Err(Unrouted { reason: reason.into() }) }
+    }
+
+    /// The service that a request belongs to.
+    ///
+    /// # Errors
+    /// [`Unrouted`] when no service is known for it.
+    pub fn route(&self) -> Result<&Arc<Service>, &Unrouted> {
+        self.default.as_ref()
+    }
+}
+
+/// No service is known for a request: why, and what the user can write to change that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrouted {
+    /// One line for the log and for the body of the 503.
+    pub reason: String,
+}
+
+/// The cell both ways meet in: one writes, any number read, and nobody waits.
+#[derive(Debug)]
+pub struct Published {
+    current: ArcSwap<Snapshot>,
+}
+
+impl Published {
+    /// A cell that starts with `first`.
+    pub fn new(first: Snapshot) -> Arc<Self> {
+        Arc::new(Self { current: ArcSwap::from_pointee(first) })
+    }
+
+    /// The world as it is now. Costs no lock; hold it for one request, not longer.
+    pub fn load(&self) -> Guard<Arc<Snapshot>> {
+        self.current.load()
+    }
+
+    /// Swaps the whole world at once: a reader sees the old one or the new one, never a mix.
+    pub fn publish(&self, next: Snapshot) {
+        self.current.store(Arc::new(next));
+    }
+}

@@ -1,0 +1,71 @@
+//! What the request's way is told at start: addresses, limits, whom to trust. Typed before the first socket is bound.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// Everything the request's way is told at start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where clients connect; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Worker threads, each with its own event loop and listening socket.
+    pub workers: usize,
+    /// Networks whose `X-Forwarded-*` fields are believed.
+    pub trust: Vec<IpNet>,
+    /// Whether responses name their replica in `X-Internal-Service`.
+    pub replica_header: bool,
+    /// Bounds on what one client or replica can cost.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// Whether the peer's own word about the client is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trust.iter().any(|net| net.contains(&peer))
+    }
+}
+
+/// Bounds on what one client or replica can cost. [`Limits::default`] is what an untouched divisi uses.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest head of a request or response, in bytes.
+    pub head_size: usize,
+    /// Most field lines in a head.
+    pub fields: usize,
+    /// From the first byte of a request head to its last.
+    pub head_timeout: Duration,
+    /// How long a client's connection may rest between requests.
+    pub idle_timeout: Duration,
+    /// How long a client may neither send the body it announced nor take the response.
+    pub client_timeout: Duration,
+    /// Slowest average rate of a request body in bytes per second, until the response has begun; 0 for any.
+    pub min_body_rate: u32,
+    /// From trying to connect to a replica to being connected.
+    pub connect_timeout: Duration,
+    /// From the end of the request to the end of the response's head.
+    pub response_timeout: Duration,
+    /// How long a response body or a tunnel may stay silent.
+    pub stream_timeout: Duration,
+    /// Most client connections at a time, over all workers.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_size: 32 * 1024,
+            fields: 128,
+            head_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(75),
+            client_timeout: Duration::from_secs(30),
+            min_body_rate: 32,
+            connect_timeout: Duration::from_secs(2),
+            response_timeout: Duration::from_secs(60),
+            stream_timeout: Duration::from_secs(3600),
+            connections: 10_000,
+        }
+    }
+}
