@@ -1,0 +1,202 @@
+//! A request's head (RFC 9112 3) and what it says about the message.
+
+use std::mem::MaybeUninit;
+
+use crate::error::HeadError;
+use crate::field::{Field, Fields, Known, Span, list};
+use crate::framing::{BodyLength, Framing};
+use crate::target::Target;
+use crate::{HeadLimits, Version, authority};
+
+/// A request's head: its bytes, the ranges of its parts, and the answers to the questions a proxy asks.
+///
+/// Made to be reused: parsing the next head allocates nothing once the memory has grown to what heads here need.
+#[derive(Debug, Default)]
+pub struct RequestHead {
+    fields: Fields,
+    method: Span,
+    target: Span,
+    version: Version,
+    body: BodyLength,
+    connection: Connection,
+    expects_continue: bool,
+}
+
+/// What `Connection` asked for (RFC 9112 9.3, RFC 9110 7.6.1).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Connection {
+    pub(crate) close: bool,
+    pub(crate) keep_alive: bool,
+    pub(crate) upgrade: bool,
+    /// It names fields beyond the well-known ones.
+    pub(crate) nominates: bool,
+}
+
+impl Connection {
+    pub(crate) fn of(fields: &Fields) -> Self {
+        let mut connection = Self::default();
+        for field in fields.iter().filter(|field| field.known == Known::Connection) {
+            for option in list(field.value) {
+                match option {
+                    _ if option.eq_ignore_ascii_case(b"close") => connection.close = true,
+                    _ if option.eq_ignore_ascii_case(b"keep-alive") => connection.keep_alive = true,
+                    _ if option.eq_ignore_ascii_case(b"upgrade") => connection.upgrade = true,
+                    _ => connection.nominates = true,
+                }
+            }
+        }
+        connection
+    }
+}
+
+impl RequestHead {
+    /// Parses one complete head, from its first byte to its empty line, in place of the one before.
+    ///
+    /// # Errors
+    /// Whatever is malformed, ambiguous or beyond the limits; see [`HeadError`].
+    pub fn parse(&mut self, head: &[u8], limits: HeadLimits) -> Result<(), HeadError> {
+        let mut table = [const { MaybeUninit::uninit() }; HeadLimits::MOST_FIELDS];
+        let room = limits.fields.min(HeadLimits::MOST_FIELDS);
+        let mut parsed = httparse::Request::new(&mut []);
+        let status = parsed.parse_with_uninit_headers(head, &mut table[..room])?;
+        let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
+            return Err(HeadError::Malformed("incomplete head"));
+        };
+        if status.is_partial() {
+            return Err(HeadError::Malformed("incomplete head"));
+        }
+        self.method = Span::of(method.as_bytes(), head);
+        self.target = Span::of(target.as_bytes(), head);
+        self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
+        self.fields.take(head);
+        self.fields.note(parsed.headers, head);
+        self.interpret()
+    }
+
+    fn interpret(&mut self) -> Result<(), HeadError> {
+        match self.method() {
+            // A proxy in front of services opens no tunnels to where a client likes (RFC 9110 9.3.6 lets it refuse).
+            b"CONNECT" => return Err(HeadError::Method("CONNECT is not served here")),
+            // TRACE would show the client the fields that only replicas should see.
+            b"TRACE" => return Err(HeadError::Method("TRACE is not served here")),
+            _ => {}
+        }
+        self.check_host()?;
+        let framing = Framing::of(&self.fields)?;
+        // RFC 9112 6.1: chunks in a request of HTTP/1.0 are faulty framing.
+        if framing.chunked && self.version == Version::Http10 {
+            return Err(HeadError::Framing("Transfer-Encoding in an HTTP/1.0 request"));
+        }
+        self.body = match framing.length {
+            _ if framing.chunked => BodyLength::Chunked,
+            None | Some(0) => BodyLength::Empty,
+            Some(length) => BodyLength::Sized(length),
+        };
+        self.connection = Connection::of(&self.fields);
+        self.expects_continue = self.check_expectation()?;
+        Ok(())
+    }
+
+    /// RFC 9112 3.2: exactly one valid `Host` in HTTP/1.1, at most one in HTTP/1.0; and where the target names a host too,
+    /// the same one, or a route chosen by one would be reached under the name of the other.
+    fn check_host(&self) -> Result<(), HeadError> {
+        let target = Target::parse(self.fields.text(self.target), self.method())?;
+        let mut hosts = self.fields.iter().filter(|field| field.known == Known::Host);
+        let host = hosts.next();
+        if hosts.next().is_some() {
+            return Err(HeadError::Host("more than one Host"));
+        }
+        match (host, self.version) {
+            (None, Version::Http10) => Ok(()),
+            (None, Version::Http11) => Err(HeadError::Host("no Host")),
+            (Some(host), _) if !authority::is_valid(host.value) => Err(HeadError::Host("invalid Host")),
+            (Some(host), _) => match target.authority {
+                Some(authority) if !authority.eq_ignore_ascii_case(host.value) => {
+                    Err(HeadError::Host("Host differs from the host of the request target"))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// RFC 9110 10.1.1: the one expectation there is, ignored in HTTP/1.0 and where there is no body to wait with.
+    fn check_expectation(&self) -> Result<bool, HeadError> {
+        match self.fields.get(Known::Expect) {
+            None => Ok(false),
+            Some(_) if self.version == Version::Http10 => Ok(false),
+            Some(field) if field.value.eq_ignore_ascii_case(b"100-continue") => Ok(self.body != BodyLength::Empty),
+            Some(_) => Err(HeadError::Expectation),
+        }
+    }
+
+    /// The method as it was spelled; methods are case-sensitive (RFC 9110 9.1).
+    pub fn method(&self) -> &[u8] {
+        self.fields.text(self.method)
+    }
+
+    /// The request target, taken apart.
+    pub fn target(&self) -> Target<'_> {
+        let target = self.fields.text(self.target);
+        // It parsed when the head did.
+        Target::parse(target, self.method()).unwrap_or(Target { authority: None, path: b"/" })
+    }
+
+    /// The host and port the request is for; `None` where an HTTP/1.0 client names none.
+    pub fn authority(&self) -> Option<&[u8]> {
+        self.target().authority.or_else(|| self.fields.get(Known::Host).map(|field| field.value))
+    }
+
+    /// The field lines, in order.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// The client's version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How the end of the body is found.
+    pub fn body(&self) -> BodyLength {
+        self.body
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends its body.
+    pub fn expects_continue(&self) -> bool {
+        self.expects_continue
+    }
+
+    /// Whether `Connection` names fields to be removed, beyond the well-known ones.
+    pub fn nominates_fields(&self) -> bool {
+        self.connection.nominates
+    }
+
+    /// Whether the connection may serve another request after this one (RFC 9112 9.3).
+    pub fn keeps_alive(&self) -> bool {
+        match self.version {
+            Version::Http11 => !self.connection.close,
+            Version::Http10 => self.connection.keep_alive && !self.connection.close,
+        }
+    }
+
+    /// The protocols that the client would switch to (RFC 9110 7.8). A request with a body is taken without the switch: its
+    /// body would have to be read in one protocol and answered in another. `h2c` is not offered on; whoever upgraded with
+    /// it would talk past this proxy.
+    pub fn upgrade(&self) -> Option<&[u8]> {
+        let asks = self.connection.upgrade && self.version == Version::Http11 && self.body == BodyLength::Empty;
+        let protocols = self.fields.get(Known::Upgrade).filter(|_| asks)?.value;
+        let mut offered = list(protocols).peekable();
+        let refused = offered.peek().is_none() || offered.any(|protocol| protocol.eq_ignore_ascii_case(b"h2c"));
+        (!refused).then_some(protocols)
+    }
+
+    /// RFC 9110 9.2.2: sending it twice does what sending it once does.
+    pub fn is_idempotent(&self) -> bool {
+        matches!(self.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE")
+    }
+
+    /// The field of that meaning, if the head has one.
+    pub fn field(&self, known: Known) -> Option<Field<'_>> {
+        self.fields.get(known)
+    }
+}
