@@ -33,10 +33,15 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn of(fields: &Fields) -> Self {
+    /// A client that lists more options than this wants us to search, not to connect.
+    const MOST_OPTIONS: usize = 64;
+
+    pub(crate) fn of(fields: &Fields) -> Result<Self, HeadError> {
         let mut connection = Self::default();
+        let mut options = 0;
         for field in fields.iter().filter(|field| field.known == Known::Connection) {
             for option in list(field.value) {
+                options += 1;
                 match option {
                     _ if option.eq_ignore_ascii_case(b"close") => connection.close = true,
                     _ if option.eq_ignore_ascii_case(b"keep-alive") => connection.keep_alive = true,
@@ -45,7 +50,10 @@ impl Connection {
                 }
             }
         }
-        connection
+        if options > Self::MOST_OPTIONS {
+            return Err(HeadError::Malformed("too many options in Connection"));
+        }
+        Ok(connection)
     }
 }
 
@@ -92,7 +100,7 @@ impl RequestHead {
             None | Some(0) => BodyLength::Empty,
             Some(length) => BodyLength::Sized(length),
         };
-        self.connection = Connection::of(&self.fields);
+        self.connection = Connection::of(&self.fields)?;
         self.expects_continue = self.check_expectation()?;
         Ok(())
     }

@@ -49,7 +49,7 @@ impl ResponseHead {
         self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
         self.fields.take(head);
         self.fields.note(parsed.headers, head);
-        self.connection = Connection::of(&self.fields);
+        self.connection = Connection::of(&self.fields)?;
         self.body = self.body_length(request)?;
         Ok(())
     }

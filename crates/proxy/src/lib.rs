@@ -1,1 +1,161 @@
-//! The request's way.
+//! The request's way, in the order in which a request meets it.
+//!
+//! ```text
+//! listener ─► connection ─► exchange ─┬─ 1 snapshot  2 route  3 pick        (model)
+//!                                     ├─ 4 rewrite   what changes in a head
+//!                                     ├─ 5 forward   one attempt at one replica, both directions at once
+//!                                     ├─ 6 tunnel    bytes after a 101
+//!                                     └─ 7 record    exactly one, whatever happens
+//! ```
+//!
+//! Read [`exchange`] first. Beside the way lie: [`worker`] (a thread and what its connections share), [`desk`] (buffers,
+//! borrowed while there is work), [`pool`] (idle connections to replicas), [`clock`] (deadlines), [`body`] and [`answer`]
+//! (sources and sinks, where HTTP/2 joins), [`transport`] (where TLS joins), [`error`] (whose fault, which status, whether
+//! to retry).
+//!
+//! Nothing here knows Docker, and nothing here waits for it.
+
+mod answer;
+mod body;
+mod clock;
+mod connection;
+mod desk;
+mod error;
+mod exchange;
+mod forward;
+mod listener;
+mod pool;
+mod record;
+mod rewrite;
+mod settings;
+mod transport;
+mod tunnel;
+mod worker;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use divisi_model::Published;
+use thiserror::Error;
+
+pub use crate::record::Totals;
+pub use crate::settings::{Limits, Settings};
+
+use crate::record::Tally;
+use crate::worker::Shared;
+
+/// The proxy cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The address cannot be listened at: taken, not of this machine, or not allowed.
+    #[error("cannot listen at {addr}: {source}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system gives no more threads.
+    #[error("cannot start a worker: {0}")]
+    Thread(io::Error),
+}
+
+/// The request's way, running on threads of its own.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    tallies: Vec<Arc<Tally>>,
+}
+
+/// Listens and serves from now on what `published` says.
+///
+/// # Errors
+/// The address cannot be listened at, or there are no threads; nothing is left running then.
+pub fn start(settings: Settings, published: Arc<Published>) -> Result<Running, StartError> {
+    let count = settings.workers.max(1);
+    let failed = |addr| move |source| StartError::Listen { addr, source };
+    let first = listener::bind(settings.listen).map_err(failed(settings.listen))?;
+    // Port 0 has become a real one, the same for all workers.
+    let addr = first.local_addr().map_err(failed(settings.listen))?;
+    let mut listeners = vec![first];
+    for _ in 1..count {
+        listeners.push(listener::bind(addr).map_err(failed(addr))?);
+    }
+    let shared = Arc::new(Shared {
+        settings,
+        published,
+        connections: AtomicUsize::new(0),
+        stopping: AtomicBool::new(false),
+        aborting: AtomicBool::new(false),
+    });
+    let mut running = Running { addr, shared, workers: Vec::new(), tallies: Vec::new() };
+    for (number, listener) in listeners.into_iter().enumerate() {
+        running.add_worker(number, listener)?;
+    }
+    Ok(running)
+}
+
+impl Running {
+    fn add_worker(&mut self, number: usize, listener: std::net::TcpListener) -> Result<(), StartError> {
+        let (shared, tally) = (Arc::clone(&self.shared), Arc::new(Tally::default()));
+        self.tallies.push(Arc::clone(&tally));
+        let work = move || {
+            if let Err(error) = worker::run(&shared, listener, tally) {
+                tracing::error!(%error, "a worker cannot run");
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+        self.workers.push(thread.spawn(work).map_err(StartError::Thread)?);
+        Ok(())
+    }
+
+    /// Where clients connect.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What was done so far.
+    pub fn totals(&self) -> Totals {
+        self.tallies.iter().fold(Totals::default(), |totals, tally| totals.add(tally))
+    }
+
+    /// Client connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more connections, lets exchanges finish and returns when they have, or at the `deadline`: whether all did.
+    pub fn stop(mut self, deadline: Duration) -> bool {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        let until = Instant::now() + deadline;
+        while self.workers.iter().any(|worker| !worker.is_finished()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let finished = self.workers.iter().all(JoinHandle::is_finished);
+        self.join();
+        finished
+    }
+
+    fn join(&mut self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.shared.aborting.store(true, Ordering::Relaxed);
+        for worker in self.workers.drain(..) {
+            if worker.join().is_err() {
+                tracing::error!("a worker had panicked");
+            }
+        }
+    }
+}
+
+/// Cuts everything off; use [`Running::stop`] to be polite.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.join();
+    }
+}

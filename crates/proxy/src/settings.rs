@@ -60,7 +60,7 @@ impl Default for Limits {
             fields: 128,
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
-            client_timeout: Duration::from_secs(30),
+            client_timeout: Duration::from_secs(60),
             min_body_rate: 32,
             connect_timeout: Duration::from_secs(2),
             response_timeout: Duration::from_secs(60),

@@ -1,0 +1,328 @@
+//! Bodies on their way through: from a source, piece by piece, into a sink. Nothing is collected.
+//!
+//! HTTP/2 joins here: a stream of its frames is another [`Source`] and another [`Sink`].
+
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
+use std::io::{self, IoSlice};
+use std::time::Duration;
+
+use divisi_http1::chunked::{Chunked, SizeLine};
+use divisi_http1::{BodyError, BodyLength, Buffer, Decoder, HeadLimits, trailer};
+
+use crate::clock::{Elapsed, TICK, Timer};
+use crate::error::{Error, Fault};
+use crate::transport::{Transport, read, write_all};
+
+/// Where a read buffer stops growing. Larger ones save few system calls and cost cache.
+const LARGEST_BUFFER: usize = 64 * 1024;
+
+/// Below this many bytes a copy is cheaper than a second part for the kernel to look at.
+const COPY_BELOW: usize = 4096;
+
+/// A part of a body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    /// The body's bytes, without any framing.
+    pub(crate) data: &'a [u8],
+    /// Nothing comes after this piece but the trailer section, which ends with its empty line where there is one.
+    pub(crate) end: Option<&'a [u8]>,
+}
+
+/// Where a body comes from.
+pub(crate) trait Source {
+    /// The next piece. Not to be called again after the piece that is the end.
+    async fn next(&mut self) -> Result<Piece<'_>, Error>;
+
+    /// Whether the next piece can be had without waiting for the peer.
+    fn is_ready(&self) -> bool;
+
+    /// Whether the body's last byte was passed on, so that what follows it is another message.
+    fn is_over(&self) -> bool;
+
+    /// Waits until the peer leaves, after the body's end.
+    async fn gone(&mut self) -> Error;
+
+    /// From now on everything that comes belongs to a tunnel, which may be silent for so long.
+    fn become_tunnel(&mut self, silence: Duration);
+}
+
+/// Where a body goes, behind the head that was written to it before.
+pub(crate) trait Sink {
+    /// Passes a piece on, together with whatever still waits to be written.
+    async fn write(&mut self, piece: Piece<'_>) -> Result<(), Error>;
+
+    /// Passes on what waits to be written, so that a head does not wait for a body that takes its time.
+    async fn flush(&mut self) -> Result<(), Error>;
+
+    /// Says that nothing more will come.
+    fn finish(&mut self);
+}
+
+/// Passes a whole body on.
+pub(crate) async fn pump(source: &mut impl Source, sink: &mut impl Sink) -> Result<(), Error> {
+    if !source.is_ready() {
+        sink.flush().await?;
+    }
+    loop {
+        let piece = source.next().await?;
+        sink.write(piece).await?;
+        if piece.end.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// How long a silent peer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience<'a> {
+    /// This long, from the last byte.
+    Silence(Duration),
+    /// The same for a client that sends a body, which also has to come at some rate. A trickle would hold its place for
+    /// ever. Once the response has `begun` the two sides may be talking, and silence is all that counts.
+    Rate { silence: Duration, bytes_per_second: u32, begun: &'a Cell<bool> },
+}
+
+impl Patience<'_> {
+    fn silence(self) -> Duration {
+        match self {
+            Self::Silence(silence) | Self::Rate { silence, .. } => silence,
+        }
+    }
+
+    /// How long may be waited for the next bytes after `bytes` came with `left` to spare.
+    fn next(self, left: Duration, bytes: usize) -> Duration {
+        match self {
+            Self::Rate { silence, bytes_per_second, begun } if bytes_per_second > 0 && !begun.get() => {
+                let bought = Duration::from_millis(bytes as u64 * 1000 / u64::from(bytes_per_second));
+                silence.min(left + bought)
+            }
+            Self::Silence(silence) | Self::Rate { silence, .. } => silence,
+        }
+    }
+}
+
+/// A body that is read from a connection.
+pub(crate) struct Reader<'a, T> {
+    pub(crate) transport: &'a T,
+    pub(crate) buffer: &'a mut Buffer,
+    pub(crate) decoder: Decoder,
+    pub(crate) timer: &'a Timer,
+    pub(crate) patience: Patience<'a>,
+    /// Which peer is read from.
+    pub(crate) side: Fault,
+    /// A part of it was passed on, and cannot be had again.
+    pub(crate) touched: bool,
+    /// How long may be waited for the next bytes.
+    allowance: Duration,
+    /// Bytes of the buffer that the last piece still uses.
+    used: usize,
+}
+
+impl<'a, T: Transport> Reader<'a, T> {
+    pub(crate) fn new(
+        transport: &'a T,
+        buffer: &'a mut Buffer,
+        length: BodyLength,
+        timer: &'a Timer,
+        patience: Patience<'a>,
+        side: Fault,
+    ) -> Self {
+        let allowance = patience.silence();
+        let decoder = Decoder::new(length);
+        Self { transport, buffer, decoder, timer, patience, side, touched: false, allowance, used: 0 }
+    }
+
+    /// Gives up what the last piece used; what stays in the buffer belongs to the next message.
+    pub(crate) fn release(&mut self) {
+        self.buffer.consume(std::mem::take(&mut self.used));
+    }
+
+    async fn fill(&mut self) -> Result<usize, Error> {
+        if self.buffer.space().is_empty() {
+            // Data never fills the buffer, it is used first. This is a trailer section without an end.
+            return Err(self.malformed(Chunked::window_full()));
+        }
+        let space = self.buffer.space();
+        let room = space.len();
+        self.timer.arm(self.allowance);
+        let count = match self.timer.limit(read(self.transport, space)).await {
+            Ok(Ok(count)) => count,
+            Ok(Err(_)) => return Err(self.broken_off()),
+            Err(Elapsed) => return Err(self.too_slow()),
+        };
+        self.buffer.advance(count);
+        self.allowance = self.patience.next(self.timer.remaining().saturating_sub(TICK), count);
+        if count == room {
+            // There was more than room for it: fewer, larger reads from now on.
+            self.buffer.grow(LARGEST_BUFFER.min(self.buffer.capacity() * 2));
+        }
+        Ok(count)
+    }
+
+    fn malformed(&self, error: BodyError) -> Error {
+        if self.side == Fault::Downstream { Error::BadRequestBody(error) } else { Error::BadResponseBody(error) }
+    }
+
+    fn broken_off(&self) -> Error {
+        if self.side == Fault::Downstream { Error::ClientLeft } else { Error::BrokenOff }
+    }
+
+    fn too_slow(&self) -> Error {
+        if self.side == Fault::Downstream { Error::ClientTooSlow } else { Error::BrokenOff }
+    }
+}
+
+impl<T: Transport> Source for Reader<'_, T> {
+    async fn next(&mut self) -> Result<Piece<'_>, Error> {
+        self.release();
+        let step = loop {
+            if !self.buffer.is_empty() || self.decoder.is_done() {
+                let decoded = self.decoder.decode(self.buffer.filled_mut());
+                let step = decoded.map_err(|error| self.malformed(error))?;
+                if step.end.is_some() || !step.data.is_empty() {
+                    break step;
+                }
+                self.buffer.consume(step.consumed);
+            }
+            if self.fill().await? == 0 {
+                if self.decoder.ends_with_connection() {
+                    return Ok(Piece { data: &[], end: Some(&[]) });
+                }
+                return Err(self.broken_off());
+            }
+        };
+        self.used = step.consumed;
+        self.touched |= !step.data.is_empty();
+        Ok(Piece { data: self.buffer.part(step.data), end: step.end.map(|section| self.buffer.part(section)) })
+    }
+
+    fn is_ready(&self) -> bool {
+        self.decoder.is_done() || self.buffer.len() > self.used
+    }
+
+    fn is_over(&self) -> bool {
+        self.decoder.is_done()
+    }
+
+    async fn gone(&mut self) -> Error {
+        self.release();
+        // Bytes of a next message are kept for it, as far as there is room.
+        while !self.buffer.space().is_empty() {
+            match read(self.transport, self.buffer.space()).await {
+                Ok(0) | Err(_) => return Error::ClientLeft,
+                Ok(count) => self.buffer.advance(count),
+            }
+        }
+        pending().await
+    }
+
+    fn become_tunnel(&mut self, silence: Duration) {
+        self.release();
+        self.decoder = Decoder::UntilClose;
+        self.patience = Patience::Silence(silence);
+        self.allowance = silence;
+    }
+}
+
+/// How a body is framed on the connection that it is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// In chunks.
+    Chunked,
+    /// As it is; its length was announced, or the connection's end is its end.
+    Plain,
+}
+
+/// A body that is written to a connection.
+pub(crate) struct Writer<'a, T> {
+    pub(crate) transport: &'a T,
+    /// What waits to be written before the next piece: the head, at first.
+    pub(crate) pending: &'a mut Vec<u8>,
+    pub(crate) coding: Coding,
+    pub(crate) timer: &'a Timer,
+    /// How long the peer may take nothing.
+    pub(crate) silence: Duration,
+    /// Which peer is written to.
+    pub(crate) side: Fault,
+    pub(crate) limits: HeadLimits,
+    /// The peer has got something.
+    pub(crate) sent: bool,
+}
+
+impl<T: Transport> Writer<'_, T> {
+    async fn send(&mut self, data: &[u8], tail: &[u8]) -> Result<(), Error> {
+        self.timer.arm(self.silence);
+        let mut parts = [IoSlice::new(self.pending), IoSlice::new(data), IoSlice::new(tail)];
+        let parts = match (self.pending.is_empty(), tail.is_empty()) {
+            (true, true) => &mut parts[1..2],
+            (false, true) if data.is_empty() => &mut parts[..1],
+            (false, true) => &mut parts[..2],
+            _ => &mut parts[..],
+        };
+        let sent = self.timer.limit(write_all(self.transport, parts)).await;
+        self.pending.clear();
+        self.sent = true;
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.refused(error)),
+            Err(Elapsed) => Err(self.refused(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    fn refused(&self, error: io::Error) -> Error {
+        match self.side {
+            Fault::Downstream if error.kind() == io::ErrorKind::TimedOut => Error::ClientTooSlow,
+            Fault::Downstream => Error::ClientLeft,
+            _ => Error::UpstreamWrite(error),
+        }
+    }
+
+    /// RFC 9112 7.1.2: the last chunk and those trailer fields that may pass.
+    fn end(&mut self, section: &[u8]) -> Result<(), Error> {
+        self.pending.extend_from_slice(b"0\r\n");
+        trailer::copy_allowed(section, self.limits, self.pending).map_err(|error| match self.side {
+            // The section came from the other side.
+            Fault::Downstream => Error::BadResponseBody(BodyError::Trailer(error)),
+            _ => Error::BadRequestBody(BodyError::Trailer(error)),
+        })?;
+        self.pending.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+}
+
+impl<T: Transport> Sink for Writer<'_, T> {
+    async fn write(&mut self, piece: Piece<'_>) -> Result<(), Error> {
+        let chunk = self.coding == Coding::Chunked && !piece.data.is_empty();
+        if chunk {
+            self.pending.extend_from_slice(SizeLine::new(piece.data.len()).as_bytes());
+        }
+        if piece.data.len() < COPY_BELOW {
+            self.pending.extend_from_slice(piece.data);
+            if chunk {
+                self.pending.extend_from_slice(b"\r\n");
+            }
+        } else {
+            self.send(piece.data, if chunk { b"\r\n" } else { b"" }).await?;
+        }
+        if let Some(section) = piece.end
+            && self.coding == Coding::Chunked
+        {
+            self.end(section)?;
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        if self.pending.is_empty() { Ok(()) } else { self.send(&[], &[]).await }
+    }
+
+    fn finish(&mut self) {
+        self.transport.finish();
+    }
+}
+
+/// Waits until reading from `transport` would not wait.
+pub(crate) async fn readable(transport: &impl Transport) -> io::Result<()> {
+    poll_fn(|context| transport.poll_readable(context)).await
+}

@@ -1,0 +1,111 @@
+//! What can go wrong with an exchange: whose fault it is, what the client is told, and whether another replica may be asked.
+
+use std::io;
+
+use divisi_http1::{BodyError, HeadError};
+use thiserror::Error;
+
+/// Who made an exchange fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The client, or the way to it.
+    Downstream,
+    /// The proxy, or what it was told.
+    Internal,
+    /// The replica, or the way to it.
+    Upstream,
+}
+
+/// Why an exchange failed.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("bad request: {0}")]
+    BadRequest(HeadError),
+    #[error("bad request body: {0}")]
+    BadRequestBody(BodyError),
+    #[error("the replica's response is malformed: {0}")]
+    BadResponse(HeadError),
+    #[error("the replica's response body is malformed: {0}")]
+    BadResponseBody(BodyError),
+    #[error("the replica broke its response off")]
+    BrokenOff,
+    #[error("the client left")]
+    ClientLeft,
+    #[error("the client took too long")]
+    ClientTooSlow,
+    #[error("cannot connect to the replica: {0}")]
+    Connect(io::Error),
+    #[error("the replica did not accept a connection in time")]
+    ConnectTimeout,
+    #[error("{0}")]
+    NoReplica(String),
+    #[error("{0}")]
+    NoRoute(String),
+    #[error("the replica did not respond in time")]
+    ResponseTimeout,
+    #[error("the replica closed the connection without a response")]
+    Unanswered,
+    #[error("the replica switched to a protocol that was not asked for")]
+    UnaskedSwitch,
+    #[error("the replica does not take the request: {0}")]
+    UpstreamWrite(io::Error),
+}
+
+impl Error {
+    /// Who made the exchange fail.
+    pub(crate) fn fault(&self) -> Fault {
+        match self {
+            Self::BadRequest(_) | Self::BadRequestBody(_) | Self::ClientLeft | Self::ClientTooSlow => Fault::Downstream,
+            Self::NoReplica(_) | Self::NoRoute(_) => Fault::Internal,
+            Self::BadResponse(_)
+            | Self::BadResponseBody(_)
+            | Self::BrokenOff
+            | Self::Connect(_)
+            | Self::ConnectTimeout
+            | Self::ResponseTimeout
+            | Self::Unanswered
+            | Self::UnaskedSwitch
+            | Self::UpstreamWrite(_) => Fault::Upstream,
+        }
+    }
+
+    /// The status that tells the client (RFC 9110 15.5, 15.6); `None` where nobody is left to be told.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::BadRequest(error) => Some(error.status()),
+            Self::BadRequestBody(_) => Some(400),
+            Self::ClientLeft => None,
+            Self::ClientTooSlow => Some(408),
+            Self::NoReplica(_) | Self::NoRoute(_) => Some(503),
+            Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
+            Self::UpstreamWrite(_) if self.is_timeout() => Some(504),
+            Self::BadResponse(_)
+            | Self::BadResponseBody(_)
+            | Self::BrokenOff
+            | Self::Connect(_)
+            | Self::Unanswered
+            | Self::UnaskedSwitch
+            | Self::UpstreamWrite(_) => Some(502),
+        }
+    }
+
+    /// Whether the peer was too slow, and waiting longer is no answer.
+    pub(crate) fn is_timeout(&self) -> bool {
+        match self {
+            Self::UpstreamWrite(error) => error.kind() == io::ErrorKind::TimedOut,
+            Self::ClientTooSlow | Self::ConnectTimeout | Self::ResponseTimeout => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the replica cannot have seen the request, so that another one may be asked whatever the method.
+    pub(crate) fn nothing_sent(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::ConnectTimeout)
+    }
+
+    /// Whether the connection ended before a byte of the response: an idempotent request may be sent again
+    /// (RFC 9110 9.2.2, RFC 9112 9.3.1).
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Unanswered | Self::UpstreamWrite(_)) && !self.is_timeout()
+    }
+}

@@ -1,0 +1,272 @@
+//! One attempt at one replica: connect, send the request, pass the response on, both at the same time.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+
+use divisi_http1::scan::Scan;
+use divisi_http1::{BodyLength, Buffer, HeadError, HeadLimits, RequestHead, ResponseHead};
+use divisi_model::Lease;
+use tokio::net::TcpStream;
+
+use crate::answer::Answer;
+use crate::body::{Coding, Patience, Reader, Source, Writer, pump};
+use crate::clock::{Elapsed, Timer};
+use crate::error::{Error, Fault};
+use crate::rewrite::{self, Identity};
+use crate::transport::read;
+use crate::tunnel;
+use crate::worker::Worker;
+
+/// Everything one attempt needs besides the two ends of the client's connection.
+pub(crate) struct Attempt<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) lease: &'a Lease,
+    pub(crate) request: &'a RequestHead,
+    pub(crate) identity: &'a Identity,
+    /// What the replica sent and nobody has used yet.
+    pub(crate) buffer: &'a mut Buffer,
+    pub(crate) response: &'a mut ResponseHead,
+    /// What waits to be written to the replica.
+    pub(crate) pending: &'a mut Vec<u8>,
+    /// Bounds what goes to the replica.
+    pub(crate) upload: &'a Timer,
+    /// Bounds what comes from it.
+    pub(crate) reply: &'a Timer,
+    /// The client has got something of the response.
+    pub(crate) begun: &'a Cell<bool>,
+    /// A connection from the pool has just failed: take a new one.
+    pub(crate) fresh: bool,
+}
+
+/// How an attempt failed.
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    /// It happened on a connection from the pool, which the replica may have closed before the request reached it.
+    pub(crate) reused: bool,
+}
+
+/// How the download ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Download {
+    /// The whole response was passed on.
+    Complete,
+    /// The replica has left HTTP behind.
+    Switched,
+}
+
+impl Attempt<'_> {
+    /// Sends the request to the replica and passes the response on.
+    pub(crate) async fn run<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
+        let pooled = self.pooled();
+        let reused = pooled.is_some();
+        let stream = match pooled {
+            Some(stream) => stream,
+            None => self.connect().await.map_err(|error| Failed { error, reused: false })?,
+        };
+        self.pending.clear();
+        self.buffer.clear();
+        rewrite::request(self.request, self.identity, self.lease.replica().authority(), self.pending);
+        match self.exchange(&stream, body, answer).await {
+            Ok(Download::Complete) => {}
+            Ok(Download::Switched) => {
+                let limit = self.worker.settings.limits.stream_timeout;
+                tunnel::run(&stream, self.buffer, self.pending, body, answer, self.upload, limit).await;
+                return Ok(());
+            }
+            Err(error) => return Err(Failed { error, reused }),
+        }
+        // A byte that nobody asked for belongs to nobody: such a connection is never used again (RFC 9112 9.2).
+        if self.response.keeps_alive() && body.is_over() && self.buffer.is_empty() {
+            self.worker.pool.put(self.lease.replica(), stream);
+        }
+        Ok(())
+    }
+
+    fn pooled(&self) -> Option<TcpStream> {
+        if self.fresh {
+            return None;
+        }
+        self.worker.pool.take(self.lease.replica(), !self.request.is_idempotent())
+    }
+
+    async fn connect(&self) -> Result<TcpStream, Error> {
+        self.upload.arm(self.worker.settings.limits.connect_timeout);
+        let connected = self.upload.limit(TcpStream::connect(self.lease.replica().addr())).await;
+        let stream = connected.map_err(|Elapsed| Error::ConnectTimeout)?.map_err(Error::Connect)?;
+        stream.set_nodelay(true).map_err(Error::Connect)?;
+        Ok(stream)
+    }
+
+    /// Both directions at once, since a replica may answer before it has read everything, and stream while it reads.
+    async fn exchange<S: Source, A: Answer>(
+        &mut self,
+        stream: &TcpStream,
+        body: &mut S,
+        answer: &mut A,
+    ) -> Result<Download, Error> {
+        let (worker, request, reply, begun) = (self.worker, self.request, self.reply, self.begun);
+        let limits = &worker.settings.limits;
+        let uploaded = Cell::new(false);
+        let mut sink = Writer {
+            transport: stream,
+            pending: &mut *self.pending,
+            coding: if request.body() == BodyLength::Chunked { Coding::Chunked } else { Coding::Plain },
+            timer: self.upload,
+            silence: limits.response_timeout,
+            side: Fault::Upstream,
+            limits: worker.head_limits,
+            sent: false,
+        };
+        let upload = async {
+            pump(body, &mut sink).await?;
+            uploaded.set(true);
+            if !begun.get() {
+                reply.arm(limits.response_timeout);
+            }
+            Err(body.gone().await)
+        };
+        let back = Back { stream, buffer: &mut *self.buffer, response: &mut *self.response, reply };
+        let download = back.pass_on(request, worker, self.lease, &uploaded, answer);
+        reply.arm(limits.stream_timeout);
+        duplex(upload, download, &uploaded, || reply.arm(limits.response_timeout)).await
+    }
+}
+
+/// Runs both directions of an exchange until the response is through and the request too, or one of them cannot go on.
+///
+/// A replica that takes no more of the request may still have answered: its response is waited for (RFC 9112 9.5), from
+/// `upload_failed` on as long as for any. A replica that has answered may still want the rest of the request.
+async fn duplex(
+    upload: impl Future<Output = Result<Infallible, Error>>,
+    download: impl Future<Output = Result<(Download, bool), Error>>,
+    uploaded: &Cell<bool>,
+    upload_failed: impl Fn(),
+) -> Result<Download, Error> {
+    let (mut upload, mut download) = (pin!(upload), pin!(download));
+    let mut refused: Option<Error> = None;
+    let mut through: Option<Download> = None;
+    poll_fn(|context| {
+        if refused.is_none()
+            && let Poll::Ready(Err(error)) = upload.as_mut().poll(context)
+        {
+            let response_may_wait = error.fault() == Fault::Upstream && !error.is_timeout() && through.is_none();
+            if !response_may_wait {
+                return Poll::Ready(through.ok_or(error));
+            }
+            upload_failed();
+            refused = Some(error);
+        }
+        if through.is_none()
+            && let Poll::Ready(ended) = download.as_mut().poll(context)
+        {
+            match ended {
+                Ok((Download::Complete, true)) if refused.is_none() => through = Some(Download::Complete),
+                Ok((download, _)) => return Poll::Ready(Ok(download)),
+                Err(error) => {
+                    return Poll::Ready(Err(refused.take().filter(|_| error.is_unanswered()).unwrap_or(error)));
+                }
+            }
+        }
+        match through {
+            Some(download) if uploaded.get() => Poll::Ready(Ok(download)),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// The way back from the replica.
+struct Back<'a> {
+    stream: &'a TcpStream,
+    buffer: &'a mut Buffer,
+    response: &'a mut ResponseHead,
+    reply: &'a Timer,
+}
+
+impl Back<'_> {
+    /// Passes the response on. Also says whether the replica still reads what is left of the request.
+    async fn pass_on<A: Answer>(
+        self,
+        request: &RequestHead,
+        worker: &Worker,
+        lease: &Lease,
+        uploaded: &Cell<bool>,
+        answer: &mut A,
+    ) -> Result<(Download, bool), Error> {
+        let Back { stream, buffer, response, reply } = self;
+        loop {
+            receive(stream, buffer, response, request, reply, worker.head_limits).await?;
+            if !response.is_interim() {
+                break;
+            }
+            answer.interim(response).await?;
+        }
+        if response.status() == 101 {
+            // RFC 9110 7.8: only to a protocol that the client has offered.
+            if !request.upgrade().is_some_and(|asked| response.switches_to(asked)) {
+                return Err(Error::UnaskedSwitch);
+            }
+            answer.interim(response).await?;
+            return Ok((Download::Switched, false));
+        }
+        answer.begin(response, lease.replica(), uploaded.get() || response.keeps_alive());
+        let patience = Patience::Silence(worker.settings.limits.stream_timeout);
+        let mut body = Reader::new(stream, buffer, response.body(), reply, patience, Fault::Upstream);
+        pump(&mut body, answer).await?;
+        body.release();
+        Ok((Download::Complete, response.keeps_alive()))
+    }
+}
+
+/// Reads one response head.
+async fn receive(
+    stream: &TcpStream,
+    buffer: &mut Buffer,
+    head: &mut ResponseHead,
+    request: &RequestHead,
+    timer: &Timer,
+    limits: HeadLimits,
+) -> Result<(), Error> {
+    let mut scan = Scan::default();
+    loop {
+        if let Some(end) = scan.find(buffer.filled()).map_err(Error::BadResponse)? {
+            if end > limits.size {
+                return Err(Error::BadResponse(HeadError::TooLarge));
+            }
+            head.parse(buffer.part(0..end), request, limits).map_err(Error::BadResponse)?;
+            buffer.consume(end);
+            return Ok(());
+        }
+        if buffer.len() >= limits.size {
+            return Err(Error::BadResponse(HeadError::TooLarge));
+        }
+        if buffer.space().is_empty() {
+            buffer.grow(limits.size.min(buffer.capacity() * 2));
+        }
+        let count = match timer.limit(read(stream, buffer.space())).await {
+            Ok(Ok(count)) => count,
+            Ok(Err(error)) => return Err(ended(buffer, Some(&error))),
+            Err(Elapsed) => return Err(Error::ResponseTimeout),
+        };
+        if count == 0 {
+            return Err(ended(buffer, None));
+        }
+        buffer.advance(count);
+        if !b"HTTP/".starts_with(&buffer.filled()[..buffer.len().min(5)]) {
+            return Err(Error::BadResponse(HeadError::Malformed("not an HTTP/1.1 response")));
+        }
+    }
+}
+
+/// The connection ended before the head did.
+fn ended(buffer: &Buffer, error: Option<&io::Error>) -> Error {
+    if !buffer.is_empty() {
+        return Error::BadResponse(HeadError::Malformed("the connection ended within the response head"));
+    }
+    tracing::debug!(?error, "a replica closed its connection without a response");
+    Error::Unanswered
+}

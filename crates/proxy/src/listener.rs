@@ -1,0 +1,93 @@
+//! Where clients connect: one listening socket per worker, and the bound on connections.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::clock::TICK;
+use crate::connection;
+use crate::worker::{Shared, Worker};
+
+/// Connections that the kernel keeps for us while we are busy.
+const BACKLOG: i32 = 4096;
+
+/// One listening socket. Several may listen at one address; the kernel spreads connections over them.
+pub(crate) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    if addr.is_ipv6() {
+        // `[::]` means every address there is.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Takes connections until the program stops, and then those that wait already.
+pub(crate) async fn accept(listener: tokio::net::TcpListener, worker: Rc<Worker>, shared: Arc<Shared>) {
+    loop {
+        if shared.connections.load(Ordering::Relaxed) >= worker.settings.limits.connections {
+            // They wait in the kernel's queue until somebody leaves.
+            sleep(TICK).await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((stream, peer)) => start(stream, peer, &worker, &shared),
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections; trying again");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn start(stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>, shared: &Arc<Shared>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, %peer, "a client left before it was served");
+        return;
+    }
+    let place = Place::take(worker, shared);
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        connection::serve(stream, peer, worker).await;
+        drop(place);
+    });
+}
+
+/// The connection failed and not the listening socket (accept(2): errors already pending on the new socket).
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// A connection's place among those that are allowed; free again when dropped.
+struct Place {
+    worker: Rc<Worker>,
+    shared: Arc<Shared>,
+}
+
+impl Place {
+    fn take(worker: &Rc<Worker>, shared: &Arc<Shared>) -> Self {
+        worker.connections.set(worker.connections.get() + 1);
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        Self { worker: Rc::clone(worker), shared: Arc::clone(shared) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.worker.connections.set(self.worker.connections.get() - 1);
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,107 @@
+//! One worker's idle connections to replicas.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use divisi_model::{Readiness, Replica, ReplicaId};
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+/// Idle connections by replica. No locks: a worker's pool is its own.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    shelves: RefCell<HashMap<ReplicaId, Shelf, BuildHasherDefault<NumberHasher>>>,
+}
+
+#[derive(Debug)]
+struct Shelf {
+    replica: Arc<Replica>,
+    /// The one used last is taken first, so that what is not needed grows old.
+    idle: Vec<Idle>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    stream: TcpStream,
+    since: Instant,
+}
+
+impl Pool {
+    /// How long a connection is kept that nobody uses.
+    const OLDEST: Duration = Duration::from_secs(60);
+
+    /// An idle connection to the replica that has not ended yet, as far as can be seen. With `look_twice` the kernel is
+    /// asked: worth a system call for a request that must not be sent twice.
+    pub(crate) fn take(&self, replica: &Replica, look_twice: bool) -> Option<TcpStream> {
+        let mut shelves = self.shelves.borrow_mut();
+        let idle = &mut shelves.get_mut(&replica.id())?.idle;
+        while let Some(Idle { stream, .. }) = idle.pop() {
+            if is_quiet(&stream) && !(look_twice && has_ended(&stream)) {
+                return Some(stream);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next request, if its replica will get one.
+    pub(crate) fn put(&self, replica: &Arc<Replica>, stream: TcpStream) {
+        if replica.readiness() != Readiness::Ready {
+            return;
+        }
+        let mut shelves = self.shelves.borrow_mut();
+        let shelf =
+            shelves.entry(replica.id()).or_insert_with(|| Shelf { replica: Arc::clone(replica), idle: Vec::new() });
+        shelf.idle.push(Idle { stream, since: Instant::now() });
+    }
+
+    /// Closes what has grown old, what the replica has closed, and everything of replicas that get no more requests.
+    pub(crate) fn sweep(&self) {
+        let now = Instant::now();
+        self.shelves.borrow_mut().retain(|_, shelf| {
+            let wanted = shelf.replica.readiness() == Readiness::Ready;
+            shelf.idle.retain(|idle| wanted && now.duration_since(idle.since) < Self::OLDEST && is_quiet(&idle.stream));
+            !shelf.idle.is_empty()
+        });
+    }
+}
+
+/// An idle connection has nothing to say. If it has, it has ended, or it answers what nobody asked.
+fn is_quiet(stream: &TcpStream) -> bool {
+    match stream.poll_read_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Pending => true,
+        // Readiness can be left over from a read that took exactly what was there.
+        Poll::Ready(_) => !has_ended(stream),
+    }
+}
+
+/// Asks the kernel instead of the event loop, which may not have been told yet.
+fn has_ended(stream: &TcpStream) -> bool {
+    let peeked = SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+    !peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+/// Replicas are numbered in order; their numbers need no mixing to spread.
+#[derive(Debug, Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        // The map takes its bits from both ends of the word.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = self.0.rotate_left(5) ^ number;
+    }
+}

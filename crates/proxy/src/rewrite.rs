@@ -1,0 +1,212 @@
+//! What changes in a head on its way through. Everything else keeps its order and its spelling.
+
+use std::net::IpAddr;
+
+use divisi_http1::field::{Field, list};
+use divisi_http1::{BodyLength, Fields, Known, RequestHead, ResponseHead, Version};
+
+use crate::body::Coding;
+
+/// What replicas are told about the client.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// The client's address as text.
+    address: String,
+    /// What the client says about whom it speaks for is believed.
+    trusted: bool,
+}
+
+impl Identity {
+    pub(crate) fn new(peer: IpAddr, trusted: bool) -> Self {
+        Self { address: peer.to_canonical().to_string(), trusted }
+    }
+}
+
+/// Writes the head that the replica gets.
+///
+/// `replica` is the replica's own `ip:port`, for a client that names no host.
+pub(crate) fn request(head: &RequestHead, identity: &Identity, replica: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(head.method());
+    out.push(b' ');
+    head.target().write_origin_form(head.method(), out);
+    // RFC 9112 2.3: an intermediary sends its own version.
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    for field in head.fields().iter() {
+        match field.known {
+            Known::TransferEncoding => put(out, field.name, b"chunked"),
+            _ if passes_upstream(head, identity, field) => put(out, field.name, field.value),
+            _ => {}
+        }
+    }
+    let host = head.authority().unwrap_or(replica.as_bytes());
+    if head.field(Known::Host).is_none() {
+        put(out, b"Host", host);
+    }
+    forwarded(head, identity, host, out);
+    hop_by_hop(head, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn passes_upstream(head: &RequestHead, identity: &Identity, field: Field<'_>) -> bool {
+    match field.known {
+        Known::ContentLength | Known::Date | Known::EndToEnd | Known::Host => true,
+        Known::Expect => head.expects_continue(),
+        Known::Other => !(head.nominates_fields() && is_nominated(head.fields(), field.name)),
+        Known::Forwarded | Known::XForwardedHost | Known::XForwardedOther | Known::XForwardedProto | Known::XRealIp => {
+            identity.trusted
+        }
+        // Written again by us, merged with what a trusted client says.
+        Known::XForwardedFor => false,
+        Known::Alias | Known::Connection | Known::HopByHop | Known::Proxy | Known::Te | Known::Upgrade => false,
+        Known::TransferEncoding => true,
+    }
+}
+
+/// Who the client is. A client that is not trusted has no say in it: its own fields of these names are gone already.
+fn forwarded(head: &RequestHead, identity: &Identity, host: &[u8], out: &mut Vec<u8>) {
+    let said = |known| identity.trusted && head.field(known).is_some();
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    if identity.trusted {
+        for field in head.fields().iter().filter(|field| field.known == Known::XForwardedFor) {
+            out.extend_from_slice(field.value);
+            out.extend_from_slice(b", ");
+        }
+    }
+    out.extend_from_slice(identity.address.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    if !said(Known::XForwardedProto) {
+        put(out, b"X-Forwarded-Proto", b"http");
+    }
+    if !said(Known::XForwardedHost) {
+        put(out, b"X-Forwarded-Host", host);
+    }
+    if !said(Known::XRealIp) {
+        put(out, b"X-Real-IP", identity.address.as_bytes());
+    }
+}
+
+/// RFC 9110 7.6.1: fields for the next hop only, written anew for ours.
+fn hop_by_hop(head: &RequestHead, out: &mut Vec<u8>) {
+    if let Some(protocols) = head.upgrade() {
+        put(out, b"Connection", b"Upgrade");
+        put(out, b"Upgrade", protocols);
+    } else if head
+        .field(Known::Te)
+        .is_some_and(|te| list(te.value).any(|coding| coding.eq_ignore_ascii_case(b"trailers")))
+    {
+        // RFC 9110 10.1.4: the client keeps trailers, and so do we.
+        put(out, b"Connection", b"TE");
+        put(out, b"TE", b"trailers");
+    }
+}
+
+/// What the client's side of an exchange decides about a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply<'a> {
+    /// The client's version.
+    pub(crate) version: Version,
+    /// The connection will serve another request.
+    pub(crate) keep_alive: bool,
+    /// Now, as an IMF-fixdate.
+    pub(crate) date: &'a [u8],
+    /// The replica's `ip:port`, where the client shall know it.
+    pub(crate) replica: Option<&'a str>,
+}
+
+/// How a response's body is framed for a client.
+pub(crate) fn coding(head: &ResponseHead, version: Version) -> Coding {
+    match head.body() {
+        BodyLength::Chunked | BodyLength::UntilClose if version == Version::Http11 => Coding::Chunked,
+        _ => Coding::Plain,
+    }
+}
+
+/// Whether the end of the body can be told from the connection's end.
+pub(crate) fn delimits_itself(head: &ResponseHead, version: Version) -> bool {
+    version == Version::Http11 || matches!(head.body(), BodyLength::Empty | BodyLength::Sized(_))
+}
+
+/// Writes the head of a final response that the client gets.
+pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut Vec<u8>) {
+    status_line(head, out);
+    let chunked = coding(head, reply.version) == Coding::Chunked;
+    for field in head.fields().iter() {
+        match field.known {
+            // Kept where no body follows, since it describes the one that GET would have (RFC 9112 6.1).
+            Known::TransferEncoding
+                if chunked || head.body() == BodyLength::Empty && reply.version == Version::Http11 =>
+            {
+                put(out, field.name, b"chunked");
+            }
+            // RFC 9110 8.6: never in a 204.
+            Known::ContentLength if head.status() == 204 => {}
+            Known::Connection | Known::HopByHop | Known::TransferEncoding | Known::Upgrade => {}
+            Known::Other if head.nominates_fields() && is_nominated(head.fields(), field.name) => {}
+            _ => put(out, field.name, field.value),
+        }
+    }
+    if chunked && head.body() == BodyLength::UntilClose {
+        put(out, b"Transfer-Encoding", b"chunked");
+    }
+    // RFC 9110 6.6.1: a recipient with a clock adds what the origin left out.
+    if head.fields().get(Known::Date).is_none() {
+        put(out, b"Date", reply.date);
+    }
+    if let Some(replica) = reply.replica {
+        put(out, b"X-Internal-Service", replica.as_bytes());
+    }
+    connection(reply.version, reply.keep_alive, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 9112 9.3 and 9.6: said only where it is not what the version means anyway.
+pub(crate) fn connection(version: Version, keep_alive: bool, out: &mut Vec<u8>) {
+    match (version, keep_alive) {
+        (Version::Http11, true) | (Version::Http10, false) => {}
+        (Version::Http10, true) => put(out, b"Connection", b"keep-alive"),
+        (Version::Http11, false) => put(out, b"Connection", b"close"),
+    }
+}
+
+/// Writes an interim response (RFC 9110 15.2), or the 101 that ends HTTP on a connection.
+pub(crate) fn interim(head: &ResponseHead, out: &mut Vec<u8>) {
+    status_line(head, out);
+    let switches = head.status() == 101;
+    for field in head.fields().iter() {
+        match field.known {
+            Known::Upgrade if switches => put(out, field.name, field.value),
+            Known::Connection | Known::ContentLength | Known::HopByHop | Known::TransferEncoding | Known::Upgrade => {}
+            _ => put(out, field.name, field.value),
+        }
+    }
+    if switches {
+        put(out, b"Connection", b"Upgrade");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn status_line(head: &ResponseHead, out: &mut Vec<u8>) {
+    let status = head.status();
+    let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(&digits);
+    out.push(b' ');
+    out.extend_from_slice(head.reason());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 9110 7.6.1: `Connection` names fields that end here. Asked only about names without a meaning of their own, so that
+/// nobody can have framing, `Host`, credentials or our own fields removed.
+fn is_nominated(fields: &Fields, name: &[u8]) -> bool {
+    let mut options =
+        fields.iter().filter(|field| field.known == Known::Connection).flat_map(|field| list(field.value));
+    options.any(|option| option.eq_ignore_ascii_case(name))
+}
+
+/// Writes one field line.
+pub(crate) fn put(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}

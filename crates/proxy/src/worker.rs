@@ -1,0 +1,106 @@
+//! One worker: a thread with its own event loop, its own listening socket and its own connections to replicas.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::{Duration, SystemTime};
+
+use divisi_http1::HeadLimits;
+use divisi_model::Published;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clock::{Clock, TICK};
+use crate::desk::Desks;
+use crate::listener;
+use crate::pool::Pool;
+use crate::record::Tally;
+use crate::settings::Settings;
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) published: Arc<Published>,
+    /// Client connections of all workers.
+    pub(crate) connections: AtomicUsize,
+    /// No new connections; those that there are finish what they do.
+    pub(crate) stopping: AtomicBool,
+    /// Whoever still works is cut off.
+    pub(crate) aborting: AtomicBool,
+}
+
+/// What one worker's connections share.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) settings: Settings,
+    pub(crate) head_limits: HeadLimits,
+    pub(crate) published: Arc<Published>,
+    pub(crate) clock: Rc<Clock>,
+    pub(crate) pool: Pool,
+    pub(crate) desks: Desks,
+    pub(crate) tally: Arc<Tally>,
+    /// Now, as an IMF-fixdate (RFC 9110 5.6.7), up to a second old.
+    pub(crate) date: RefCell<String>,
+    /// This worker's client connections.
+    pub(crate) connections: Cell<usize>,
+}
+
+/// Runs a worker until the program stops.
+///
+/// # Errors
+/// The event loop cannot be set up.
+pub(crate) fn run(shared: &Arc<Shared>, listener: std::net::TcpListener, tally: Arc<Tally>) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
+    let settings = shared.settings.clone();
+    let worker = Rc::new(Worker {
+        head_limits: HeadLimits { size: settings.limits.head_size, fields: settings.limits.fields },
+        settings,
+        published: Arc::clone(&shared.published),
+        clock: Clock::new(),
+        pool: Pool::default(),
+        desks: Desks::default(),
+        tally,
+        date: RefCell::new(now()),
+        connections: Cell::new(0),
+    });
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let accepting = tokio::task::spawn_local(listener::accept(listener, Rc::clone(&worker), Arc::clone(shared)));
+        tick(&worker, shared).await;
+        accepting.abort();
+        Ok(())
+    })
+}
+
+/// Moves the worker's clock until the program stops and the last connection has ended or is cut off.
+async fn tick(worker: &Worker, shared: &Shared) {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    let ticks_per_second = (Duration::from_secs(1).as_millis() / TICK.as_millis()) as u32;
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for count in 0u32.. {
+        ticks.tick().await;
+        if shared.stopping.load(Relaxed) {
+            worker.clock.stop();
+            if worker.connections.get() == 0 || shared.aborting.load(Relaxed) {
+                return;
+            }
+        }
+        worker.clock.tick();
+        if count.is_multiple_of(ticks_per_second) {
+            worker.pool.sweep();
+            worker.date.replace(now());
+        }
+        if count.is_multiple_of(10 * ticks_per_second) {
+            worker.desks.shrink();
+        }
+    }
+}
+
+fn now() -> String {
+    httpdate::fmt_http_date(SystemTime::now())
+}
