@@ -5,6 +5,8 @@
 pub struct Fields {
     bytes: Vec<u8>,
     lines: Vec<Line>,
+    /// Which names occur, one bit each: most are asked for and absent.
+    seen: u32,
 }
 
 /// One field line as ranges into [`Fields::bytes`].
@@ -36,6 +38,7 @@ impl Span {
 /// One field line.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
+    line: &'a [u8],
     /// The name as it was spelled.
     pub name: &'a [u8],
     /// The value without the white space around it.
@@ -50,14 +53,17 @@ impl Fields {
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.lines.clear();
+        self.seen = 0;
     }
 
     /// Notes what the tokeniser found in `head`, the bytes given to [`take`](Self::take).
     pub(crate) fn note(&mut self, found: &[httparse::Header<'_>], head: &[u8]) {
-        self.lines.extend(found.iter().map(|header| {
+        for header in found {
             let name = header.name.as_bytes();
-            Line { name: Span::of(name, head), value: Span::of(header.value, head), known: Known::of(name) }
-        }));
+            let known = Known::of(name);
+            self.seen |= known.bit();
+            self.lines.push(Line { name: Span::of(name, head), value: Span::of(header.value, head), known });
+        }
     }
 
     /// The bytes of one part of the head.
@@ -68,15 +74,21 @@ impl Fields {
     /// All field lines in order.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
         self.lines.iter().map(|line| Field {
+            line: self.text(Span { start: line.name.start, end: line.value.end }),
             name: self.text(line.name),
             value: self.text(line.value),
             known: line.known,
         })
     }
 
+    /// Whether any field line has that name.
+    pub fn has(&self, known: Known) -> bool {
+        self.seen & known.bit() != 0
+    }
+
     /// The first field line of that name.
     pub fn get(&self, known: Known) -> Option<Field<'_>> {
-        self.iter().find(|field| field.known == known)
+        if self.has(known) { self.iter().find(|field| field.known == known) } else { None }
     }
 
     /// How many field lines there are.
@@ -87,6 +99,21 @@ impl Fields {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+}
+
+impl Field<'_> {
+    /// Writes the line as it arrived, with exactly one space before the value and none after it.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let gap = &self.line[self.name.len()..self.line.len() - self.value.len()];
+        if gap == b": " {
+            out.extend_from_slice(self.line);
+        } else {
+            out.extend_from_slice(self.name);
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(self.value);
+        }
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -138,53 +165,63 @@ pub enum Known {
 impl Known {
     /// What a name means here, whatever its case (RFC 9110 5.1).
     pub fn of(name: &[u8]) -> Self {
-        let known = Self::by_length(name);
-        let forged = known != Self::Other && known != Self::EndToEnd && name.contains(&b'_');
-        if forged { Self::Alias } else { known }
-    }
-
-    fn by_length(name: &[u8]) -> Self {
-        let candidates: &[(&[u8], Self)] = match name.len() {
-            2 => &[(b"te", Self::Te)],
-            4 => &[(b"host", Self::Host), (b"date", Self::Date)],
-            5 => &[(b"proxy", Self::Proxy)],
-            6 => &[(b"cookie", Self::EndToEnd), (b"expect", Self::Expect)],
-            7 => &[(b"upgrade", Self::Upgrade)],
-            9 => &[(b"x-real-ip", Self::XRealIp), (b"forwarded", Self::Forwarded)],
-            10 => {
-                &[(b"connection", Self::Connection), (b"keep-alive", Self::HopByHop), (b"set-cookie", Self::EndToEnd)]
-            }
-            12 => &[(b"content-type", Self::EndToEnd)],
-            13 => &[(b"authorization", Self::EndToEnd), (b"cache-control", Self::EndToEnd)],
-            14 => &[(b"content-length", Self::ContentLength), (b"http2-settings", Self::HopByHop)],
-            15 => &[(b"x-forwarded-for", Self::XForwardedFor)],
-            16 => &[
-                (b"content-encoding", Self::EndToEnd),
-                (b"x-forwarded-host", Self::XForwardedHost),
-                (b"proxy-connection", Self::HopByHop),
-            ],
-            17 => &[(b"transfer-encoding", Self::TransferEncoding), (b"x-forwarded-proto", Self::XForwardedProto)],
-            18 => &[(b"proxy-authenticate", Self::HopByHop)],
-            19 => &[(b"proxy-authorization", Self::HopByHop)],
-            _ => &[],
+        let known = match (name.len(), name.first().map_or(0, u8::to_ascii_lowercase)) {
+            (2, b't') => same(name, b"te", Self::Te),
+            (4, b'd') => same(name, b"date", Self::Date),
+            (4, b'h') => same(name, b"host", Self::Host),
+            (5, b'p') => same(name, b"proxy", Self::Proxy),
+            (6, b'c') => same(name, b"cookie", Self::EndToEnd),
+            (6, b'e') => same(name, b"expect", Self::Expect),
+            (7, b'u') => same(name, b"upgrade", Self::Upgrade),
+            (9, b'f') => same(name, b"forwarded", Self::Forwarded),
+            (9, b'x') => same(name, b"x-real-ip", Self::XRealIp),
+            (10, b'c') => same(name, b"connection", Self::Connection),
+            (10, b'k') => same(name, b"keep-alive", Self::HopByHop),
+            (10, b's') => same(name, b"set-cookie", Self::EndToEnd),
+            (12, b'c') => same(name, b"content-type", Self::EndToEnd),
+            (13, b'a') => same(name, b"authorization", Self::EndToEnd),
+            (13, b'c') => same(name, b"cache-control", Self::EndToEnd),
+            (14, b'c') => same(name, b"content-length", Self::ContentLength),
+            (14, b'h') => same(name, b"http2-settings", Self::HopByHop),
+            (16, b'c') => same(name, b"content-encoding", Self::EndToEnd),
+            (16, b'p') => same(name, b"proxy-connection", Self::HopByHop),
+            (17, b't') => same(name, b"transfer-encoding", Self::TransferEncoding),
+            (18, b'p') => same(name, b"proxy-authenticate", Self::HopByHop),
+            (19, b'p') => same(name, b"proxy-authorization", Self::HopByHop),
+            (13.., b'x') => Self::of_forwarded(name),
+            _ => None,
         };
-        let found = candidates.iter().find(|(known, _)| same(name, known)).map(|(_, known)| *known);
-        found.unwrap_or_else(|| Self::by_prefix(name))
+        match known {
+            None => Self::Other,
+            Some(Self::EndToEnd) => Self::EndToEnd,
+            Some(_) if name.contains(&b'_') => Self::Alias,
+            Some(known) => known,
+        }
     }
 
-    fn by_prefix(name: &[u8]) -> Self {
-        const PREFIX: &[u8] = b"x-forwarded-";
-        match name.get(..PREFIX.len()) {
-            Some(start) if same(start, PREFIX) => Self::XForwardedOther,
-            _ => Self::Other,
-        }
+    fn of_forwarded(name: &[u8]) -> Option<Self> {
+        let (prefix, rest) = name.split_at_checked("x-forwarded-".len())?;
+        same(prefix, b"x-forwarded-", Self::XForwardedOther)?;
+        Some(
+            match rest.len() {
+                3 => same(rest, b"for", Self::XForwardedFor),
+                4 => same(rest, b"host", Self::XForwardedHost),
+                5 => same(rest, b"proto", Self::XForwardedProto),
+                _ => None,
+            }
+            .unwrap_or(Self::XForwardedOther),
+        )
+    }
+
+    fn bit(self) -> u32 {
+        1 << self as u32
     }
 }
 
-/// Whether a name is `known` (in lower case), taking `_` for `-`.
-fn same(name: &[u8], known: &[u8]) -> bool {
-    name.len() == known.len()
-        && name.iter().zip(known).all(|(a, b)| a.to_ascii_lowercase() == *b || (*a == b'_' && *b == b'-'))
+/// `meaning` where a name is `known` (in lower case), taking `_` for `-`.
+fn same(name: &[u8], known: &[u8], meaning: Known) -> Option<Known> {
+    let same = name.iter().zip(known).all(|(a, b)| a.to_ascii_lowercase() == *b || (*a == b'_' && *b == b'-'));
+    same.then_some(meaning)
 }
 
 /// The members of a comma-separated list (RFC 9110 5.6.1), empty ones left out, white space around them removed.

@@ -31,6 +31,9 @@ impl Framing {
     /// 3. both fields in one message: refused, which the RFC allows for and calls an attempt at smuggling.
     pub(crate) fn of(fields: &Fields) -> Result<Self, HeadError> {
         let mut framing = Self::default();
+        if !fields.has(Known::ContentLength) && !fields.has(Known::TransferEncoding) {
+            return Ok(framing);
+        }
         for field in fields.iter() {
             match field.known {
                 Known::ContentLength if framing.length.is_some() => {

@@ -38,6 +38,9 @@ impl Connection {
 
     pub(crate) fn of(fields: &Fields) -> Result<Self, HeadError> {
         let mut connection = Self::default();
+        if !fields.has(Known::Connection) {
+            return Ok(connection);
+        }
         let mut options = 0;
         for field in fields.iter().filter(|field| field.known == Known::Connection) {
             for option in list(field.value) {

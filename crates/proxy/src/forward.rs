@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use divisi_http1::scan::Scan;
@@ -17,7 +17,7 @@ use crate::body::{Coding, Patience, Reader, Source, Writer, pump};
 use crate::clock::{Elapsed, Timer};
 use crate::error::{Error, Fault};
 use crate::rewrite::{self, Identity};
-use crate::transport::read;
+use crate::transport::{Tcp, read};
 use crate::tunnel;
 use crate::worker::Worker;
 
@@ -63,10 +63,10 @@ impl Attempt<'_> {
     pub(crate) async fn run<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
         let pooled = self.pooled();
         let reused = pooled.is_some();
-        let stream = match pooled {
+        let stream = Tcp::new(match pooled {
             Some(stream) => stream,
             None => self.connect().await.map_err(|error| Failed { error, reused: false })?,
-        };
+        });
         self.pending.clear();
         self.buffer.clear();
         rewrite::request(self.request, self.identity, self.lease.replica().authority(), self.pending);
@@ -81,7 +81,7 @@ impl Attempt<'_> {
         }
         // A byte that nobody asked for belongs to nobody: such a connection is never used again (RFC 9112 9.2).
         if self.response.keeps_alive() && body.is_over() && self.buffer.is_empty() {
-            self.worker.pool.put(self.lease.replica(), stream);
+            self.worker.pool.put(self.lease.replica(), stream.into_inner());
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Attempt<'_> {
     /// Both directions at once, since a replica may answer before it has read everything, and stream while it reads.
     async fn exchange<S: Source, A: Answer>(
         &mut self,
-        stream: &TcpStream,
+        stream: &Tcp,
         body: &mut S,
         answer: &mut A,
     ) -> Result<Download, Error> {
@@ -132,7 +132,7 @@ impl Attempt<'_> {
         let back = Back { stream, buffer: &mut *self.buffer, response: &mut *self.response, reply };
         let download = back.pass_on(request, worker, self.lease, &uploaded, answer);
         reply.arm(limits.stream_timeout);
-        duplex(upload, download, &uploaded, || reply.arm(limits.response_timeout)).await
+        duplex(pin!(upload), pin!(download), &uploaded, || reply.arm(limits.response_timeout)).await
     }
 }
 
@@ -141,12 +141,11 @@ impl Attempt<'_> {
 /// A replica that takes no more of the request may still have answered: its response is waited for (RFC 9112 9.5), from
 /// `upload_failed` on as long as for any. A replica that has answered may still want the rest of the request.
 async fn duplex(
-    upload: impl Future<Output = Result<Infallible, Error>>,
-    download: impl Future<Output = Result<(Download, bool), Error>>,
+    mut upload: Pin<&mut impl Future<Output = Result<Infallible, Error>>>,
+    mut download: Pin<&mut impl Future<Output = Result<(Download, bool), Error>>>,
     uploaded: &Cell<bool>,
     upload_failed: impl Fn(),
 ) -> Result<Download, Error> {
-    let (mut upload, mut download) = (pin!(upload), pin!(download));
     let mut refused: Option<Error> = None;
     let mut through: Option<Download> = None;
     poll_fn(|context| {
@@ -181,7 +180,7 @@ async fn duplex(
 
 /// The way back from the replica.
 struct Back<'a> {
-    stream: &'a TcpStream,
+    stream: &'a Tcp,
     buffer: &'a mut Buffer,
     response: &'a mut ResponseHead,
     reply: &'a Timer,
@@ -224,7 +223,7 @@ impl Back<'_> {
 
 /// Reads one response head.
 async fn receive(
-    stream: &TcpStream,
+    stream: &Tcp,
     buffer: &mut Buffer,
     head: &mut ResponseHead,
     request: &RequestHead,

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use crate::clock::TICK;
 use crate::connection;
+use crate::transport::Tcp;
 use crate::worker::{Shared, Worker};
 
 /// Connections that the kernel keeps for us while we are busy.
@@ -60,7 +61,7 @@ fn start(stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>, shared: &Arc<
     let place = Place::take(worker, shared);
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        connection::serve(stream, peer, worker).await;
+        connection::serve(Tcp::new(stream), peer, worker).await;
         drop(place);
     });
 }

@@ -34,12 +34,12 @@ pub(crate) fn request(head: &RequestHead, identity: &Identity, replica: &str, ou
     for field in head.fields().iter() {
         match field.known {
             Known::TransferEncoding => put(out, field.name, b"chunked"),
-            _ if passes_upstream(head, identity, field) => put(out, field.name, field.value),
+            _ if passes_upstream(head, identity, field) => field.write(out),
             _ => {}
         }
     }
     let host = head.authority().unwrap_or(replica.as_bytes());
-    if head.field(Known::Host).is_none() {
+    if !head.fields().has(Known::Host) {
         put(out, b"Host", host);
     }
     forwarded(head, identity, host, out);
@@ -64,7 +64,7 @@ fn passes_upstream(head: &RequestHead, identity: &Identity, field: Field<'_>) ->
 
 /// Who the client is. A client that is not trusted has no say in it: its own fields of these names are gone already.
 fn forwarded(head: &RequestHead, identity: &Identity, host: &[u8], out: &mut Vec<u8>) {
-    let said = |known| identity.trusted && head.field(known).is_some();
+    let said = |known| identity.trusted && head.fields().has(known);
     out.extend_from_slice(b"X-Forwarded-For: ");
     if identity.trusted {
         for field in head.fields().iter().filter(|field| field.known == Known::XForwardedFor) {
@@ -142,14 +142,14 @@ pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut Vec<u8>)
             Known::ContentLength if head.status() == 204 => {}
             Known::Connection | Known::HopByHop | Known::TransferEncoding | Known::Upgrade => {}
             Known::Other if head.nominates_fields() && is_nominated(head.fields(), field.name) => {}
-            _ => put(out, field.name, field.value),
+            _ => field.write(out),
         }
     }
     if chunked && head.body() == BodyLength::UntilClose {
         put(out, b"Transfer-Encoding", b"chunked");
     }
     // RFC 9110 6.6.1: a recipient with a clock adds what the origin left out.
-    if head.fields().get(Known::Date).is_none() {
+    if !head.fields().has(Known::Date) {
         put(out, b"Date", reply.date);
     }
     if let Some(replica) = reply.replica {
@@ -176,7 +176,7 @@ pub(crate) fn interim(head: &ResponseHead, out: &mut Vec<u8>) {
         match field.known {
             Known::Upgrade if switches => put(out, field.name, field.value),
             Known::Connection | Known::ContentLength | Known::HopByHop | Known::TransferEncoding | Known::Upgrade => {}
-            _ => put(out, field.name, field.value),
+            _ => field.write(out),
         }
     }
     if switches {
