@@ -57,7 +57,7 @@ impl ResponseHead {
     /// RFC 9112 6.3, in its order.
     fn body_length(&self, request: &RequestHead) -> Result<BodyLength, HeadError> {
         let framing = Framing::of(&self.fields)?;
-        let bodiless = request.method() == b"HEAD" || self.is_interim() || matches!(self.status, 204 | 304);
+        let bodiless = request.method() == b"HEAD" || matches!(self.status, 100..=199 | 204 | 304);
         match framing.length {
             _ if bodiless => Ok(BodyLength::Empty),
             _ if framing.chunked && self.version == Version::Http10 => {

@@ -10,7 +10,7 @@
 use std::cell::Cell;
 
 use divisi_http1::{Buffer, RequestHead, ResponseHead};
-use divisi_model::{NoReplica, Service, Tried};
+use divisi_model::{Lease, NoReplica, Service, Tried};
 
 use crate::answer::Http1Answer;
 use crate::body::{Coding, Patience, Reader, Source, Writer};
@@ -108,16 +108,12 @@ async fn walk<T: Transport>(
     worker: &Worker,
     record: &mut Record<'_>,
 ) -> Result<(), Error> {
-    // 1 the world as it is now, for this request to its end
-    let snapshot = worker.published.load();
-    // 2 whose request is it?
-    let service = snapshot.route().map_err(|unrouted| Error::NoRoute(unrouted.reason.clone()))?;
     let mut tried = Tried::default();
     let mut last = None;
     let mut fresh = false;
     loop {
-        // 3 which replica? From here on it is counted in flight there
-        let lease = service.pick(&tried).map_err(|none| last.take().unwrap_or_else(|| no_replica(service, none)))?;
+        // 1 to 3 snapshot, route, pick: from here on the request is counted in flight at a replica
+        let lease = pick(worker, &tried).map_err(|none| last.take().unwrap_or(none))?;
         // 4 to 6 rewrite, forward, tunnel
         let attempt = Attempt {
             worker,
@@ -144,6 +140,14 @@ async fn walk<T: Transport>(
         record.retries += 1;
         last = Some(error);
     }
+}
+
+/// The replica for the next attempt, in the world as it is now. A retry comes after a failure, which often is the first sign
+/// that the world has changed, so it looks again; within one attempt nothing changes.
+fn pick(worker: &Worker, tried: &Tried) -> Result<Lease, Error> {
+    let snapshot = worker.published.load();
+    let service = snapshot.route().map_err(|unrouted| Error::NoRoute(unrouted.reason.clone()))?;
+    service.pick(tried).map_err(|none| no_replica(service, none))
 }
 
 /// A retry needs an error that allows it, a request whose bytes can be sent again, and a replica not yet tried; the last is

@@ -1,0 +1,33 @@
+//! Request heads: an accepted head, written again from its parts, is accepted again and means the same.
+#![no_main]
+
+use divisi_http1::scan::Scan;
+use divisi_http1::{HeadLimits, Known, RequestHead};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(Some(end)) = Scan::default().find(bytes) else { return };
+    let mut head = RequestHead::default();
+    if head.parse(&bytes[..end], HeadLimits::default()).is_err() {
+        return;
+    }
+    let mut out = Vec::new();
+    out.extend_from_slice(head.method());
+    out.push(b' ');
+    head.target().write_origin_form(head.method(), &mut out);
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    if !head.fields().has(Known::Host) {
+        out.extend_from_slice(b"Host: a\r\n");
+    }
+    head.fields().iter().for_each(|field| field.write(&mut out));
+    out.extend_from_slice(b"\r\n");
+
+    assert_eq!(Scan::default().find(&out), Ok(Some(out.len())));
+    let mut again = RequestHead::default();
+    // One line longer than what was sent, where there was no Host.
+    let limits = HeadLimits { fields: HeadLimits::default().fields + 1, ..HeadLimits::default() };
+    again.parse(&out, limits).expect("what was accepted once is accepted again");
+    assert_eq!((head.method(), head.body()), (again.method(), again.body()));
+    assert!(!(again.fields().has(Known::ContentLength) && again.fields().has(Known::TransferEncoding)));
+    let _ = (head.upgrade(), head.keeps_alive(), head.authority(), head.expects_continue());
+});
