@@ -1,5 +1,7 @@
 //! Field lines as ranges into the bytes that arrived, so that order and spelling survive, and the names that mean something.
 
+use crate::error::HeadError;
+
 /// The field lines of one head, in order, spelled as they arrived.
 #[derive(Debug, Default)]
 pub struct Fields {
@@ -57,13 +59,24 @@ impl Fields {
     }
 
     /// Notes what the tokeniser found in `head`, the bytes given to [`take`](Self::take).
-    pub(crate) fn note(&mut self, found: &[httparse::Header<'_>], head: &[u8]) {
+    ///
+    /// # Errors
+    /// The tokeniser lets a bare LF end a line (RFC 9112 2.2 allows it); we do not, the next reader may not either.
+    pub(crate) fn note(&mut self, found: &[httparse::Header<'_>], head: &[u8]) -> Result<(), HeadError> {
+        if !head.ends_with(b"\r\n\r\n") {
+            return Err(HeadError::BareLf);
+        }
         for header in found {
             let name = header.name.as_bytes();
+            let start = Span::of(name, head).start as usize;
+            if start < 2 || &head[start - 2..start] != b"\r\n" {
+                return Err(HeadError::BareLf);
+            }
             let known = Known::of(name);
             self.seen |= known.bit();
             self.lines.push(Line { name: Span::of(name, head), value: Span::of(header.value, head), known });
         }
+        Ok(())
     }
 
     /// The bytes of one part of the head.
@@ -191,26 +204,22 @@ impl Known {
             (13.., b'x') => Self::of_forwarded(name),
             _ => None,
         };
-        match known {
-            None => Self::Other,
-            Some(Self::EndToEnd) => Self::EndToEnd,
-            Some(_) if name.contains(&b'_') => Self::Alias,
-            Some(known) => known,
-        }
+        known.unwrap_or(Self::Other)
     }
 
     fn of_forwarded(name: &[u8]) -> Option<Self> {
         let (prefix, rest) = name.split_at_checked("x-forwarded-".len())?;
-        same(prefix, b"x-forwarded-", Self::XForwardedOther)?;
-        Some(
-            match rest.len() {
-                3 => same(rest, b"for", Self::XForwardedFor),
-                4 => same(rest, b"host", Self::XForwardedHost),
-                5 => same(rest, b"proto", Self::XForwardedProto),
-                _ => None,
-            }
-            .unwrap_or(Self::XForwardedOther),
-        )
+        let start = same(prefix, b"x-forwarded-", Self::XForwardedOther)?;
+        if start == Self::Alias || rest.contains(&b'_') {
+            return Some(Self::Alias);
+        }
+        let known = match rest.len() {
+            3 => same(rest, b"for", Self::XForwardedFor),
+            4 => same(rest, b"host", Self::XForwardedHost),
+            5 => same(rest, b"proto", Self::XForwardedProto),
+            _ => None,
+        };
+        known.or(Some(Self::XForwardedOther))
     }
 
     fn bit(self) -> u32 {
@@ -218,10 +227,13 @@ impl Known {
     }
 }
 
-/// `meaning` where a name is `known` (in lower case), taking `_` for `-`.
+/// `meaning` where a name of the same length is `known` (in lower case), and an alias where it would be if `_` were `-`.
 fn same(name: &[u8], known: &[u8], meaning: Known) -> Option<Known> {
-    let same = name.iter().zip(known).all(|(a, b)| a.to_ascii_lowercase() == *b || (*a == b'_' && *b == b'-'));
-    same.then_some(meaning)
+    if name.eq_ignore_ascii_case(known) {
+        return Some(meaning);
+    }
+    let alias = name.iter().zip(known).all(|(a, b)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-'));
+    (alias && meaning != Known::EndToEnd).then_some(Known::Alias)
 }
 
 /// The members of a comma-separated list (RFC 9110 5.6.1), empty ones left out, white space around them removed.

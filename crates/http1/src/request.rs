@@ -15,7 +15,9 @@ use crate::{HeadLimits, Version, authority};
 pub struct RequestHead {
     fields: Fields,
     method: Span,
-    target: Span,
+    /// Of an absolute-form target.
+    authority: Option<Span>,
+    path: Span,
     version: Version,
     body: BodyLength,
     connection: Connection,
@@ -61,27 +63,34 @@ impl Connection {
 }
 
 impl RequestHead {
-    /// Parses one complete head, from its first byte to its empty line, in place of the one before.
+    /// Parses the head at the front of `window` in place of the one before: its length with its empty line, or `None` where
+    /// it has not arrived as a whole.
     ///
     /// # Errors
     /// Whatever is malformed, ambiguous or beyond the limits; see [`HeadError`].
-    pub fn parse(&mut self, head: &[u8], limits: HeadLimits) -> Result<(), HeadError> {
+    pub fn parse(&mut self, window: &[u8], limits: HeadLimits) -> Result<Option<usize>, HeadError> {
         let mut table = [const { MaybeUninit::uninit() }; HeadLimits::MOST_FIELDS];
         let room = limits.fields.min(HeadLimits::MOST_FIELDS);
         let mut parsed = httparse::Request::new(&mut []);
-        let status = parsed.parse_with_uninit_headers(head, &mut table[..room])?;
-        let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
-            return Err(HeadError::Malformed("incomplete head"));
+        let httparse::Status::Complete(length) = parsed.parse_with_uninit_headers(window, &mut table[..room])? else {
+            return Ok(None);
         };
-        if status.is_partial() {
-            return Err(HeadError::Malformed("incomplete head"));
+        let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
+            return Ok(None);
+        };
+        if length > limits.size {
+            return Err(HeadError::TooLarge);
         }
+        let head = &window[..length];
         self.method = Span::of(method.as_bytes(), head);
-        self.target = Span::of(target.as_bytes(), head);
         self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
         self.fields.take(head);
-        self.fields.note(parsed.headers, head);
-        self.interpret()
+        self.fields.note(parsed.headers, head)?;
+        let Target { authority, path } = Target::parse(target.as_bytes(), method.as_bytes())?;
+        self.authority = authority.map(|authority| Span::of(authority, head));
+        self.path = Span::of(path, head);
+        self.interpret()?;
+        Ok(Some(length))
     }
 
     fn interpret(&mut self) -> Result<(), HeadError> {
@@ -111,7 +120,6 @@ impl RequestHead {
     /// RFC 9112 3.2: exactly one valid `Host` in HTTP/1.1, at most one in HTTP/1.0; and where the target names a host too,
     /// the same one, or a route chosen by one would be reached under the name of the other.
     fn check_host(&self) -> Result<(), HeadError> {
-        let target = Target::parse(self.fields.text(self.target), self.method())?;
         let mut hosts = self.fields.iter().filter(|field| field.known == Known::Host);
         let host = hosts.next();
         if hosts.next().is_some() {
@@ -121,7 +129,7 @@ impl RequestHead {
             (None, Version::Http10) => Ok(()),
             (None, Version::Http11) => Err(HeadError::Host("no Host")),
             (Some(host), _) if !authority::is_valid(host.value) => Err(HeadError::Host("invalid Host")),
-            (Some(host), _) => match target.authority {
+            (Some(host), _) => match self.target().authority {
                 Some(authority) if !authority.eq_ignore_ascii_case(host.value) => {
                     Err(HeadError::Host("Host differs from the host of the request target"))
                 }
@@ -147,9 +155,7 @@ impl RequestHead {
 
     /// The request target, taken apart.
     pub fn target(&self) -> Target<'_> {
-        let target = self.fields.text(self.target);
-        // It parsed when the head did.
-        Target::parse(target, self.method()).unwrap_or(Target { authority: None, path: b"/" })
+        Target { authority: self.authority.map(|span| self.fields.text(span)), path: self.fields.text(self.path) }
     }
 
     /// The host and port the request is for; `None` where an HTTP/1.0 client names none.

@@ -20,22 +20,30 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
-    /// Parses one complete head, from its first byte to its empty line, in place of the one before.
+    /// Parses the head at the front of `window` in place of the one before: its length with its empty line, or `None` where
+    /// it has not arrived as a whole.
     ///
     /// # Errors
     /// Whatever is malformed, ambiguous or beyond the limits; see [`HeadError`].
-    pub fn parse(&mut self, head: &[u8], request: &RequestHead, limits: HeadLimits) -> Result<(), HeadError> {
+    pub fn parse(
+        &mut self,
+        window: &[u8],
+        request: &RequestHead,
+        limits: HeadLimits,
+    ) -> Result<Option<usize>, HeadError> {
         let mut table = [const { MaybeUninit::uninit() }; HeadLimits::MOST_FIELDS];
         let room = limits.fields.min(HeadLimits::MOST_FIELDS);
         let mut parsed = httparse::Response::new(&mut []);
         let config = httparse::ParserConfig::default();
-        let status = config.parse_response_with_uninit_headers(&mut parsed, head, &mut table[..room])?;
+        let status = config.parse_response_with_uninit_headers(&mut parsed, window, &mut table[..room])?;
+        let httparse::Status::Complete(length) = status else { return Ok(None) };
         let (Some(code), Some(reason), Some(minor)) = (parsed.code, parsed.reason, parsed.version) else {
-            return Err(HeadError::Malformed("incomplete head"));
+            return Ok(None);
         };
-        if status.is_partial() {
-            return Err(HeadError::Malformed("incomplete head"));
+        if length > limits.size {
+            return Err(HeadError::TooLarge);
         }
+        let head = &window[..length];
         if code < 100 {
             return Err(HeadError::Malformed("malformed status line"));
         }
@@ -48,10 +56,10 @@ impl ResponseHead {
         };
         self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
         self.fields.take(head);
-        self.fields.note(parsed.headers, head);
+        self.fields.note(parsed.headers, head)?;
         self.connection = Connection::of(&self.fields)?;
         self.body = self.body_length(request)?;
-        Ok(())
+        Ok(Some(length))
     }
 
     /// RFC 9112 6.3, in its order.

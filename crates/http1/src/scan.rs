@@ -38,6 +38,33 @@ impl Scan {
         Ok(None)
     }
 
+    /// Parses the head at the front of `window` as soon as it is there: its length, or `None` while more bytes are needed.
+    ///
+    /// Most heads arrive at once, so that is tried first. What comes in pieces is searched for its end before it is parsed
+    /// again, or a head that drips in byte by byte would be parsed once per byte.
+    ///
+    /// # Errors
+    /// A bare LF, or what `parse` finds.
+    pub fn parse(
+        &mut self,
+        window: &[u8],
+        mut parse: impl FnMut(&[u8]) -> Result<Option<usize>, HeadError>,
+    ) -> Result<Option<usize>, HeadError> {
+        if self.searched == 0
+            && !window.is_empty()
+            && let Some(length) = parse(window)?
+        {
+            return Ok(Some(length));
+        }
+        match self.find(window)? {
+            Some(end) => match parse(&window[..end])? {
+                None => Err(HeadError::Malformed("incomplete head")),
+                length => Ok(length),
+            },
+            None => Ok(None),
+        }
+    }
+
     /// The error for a head that grew over its limit before it ended.
     pub fn too_large(&self) -> HeadError {
         if self.lines == 0 { HeadError::TargetTooLong } else { HeadError::TooLarge }

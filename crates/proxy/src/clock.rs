@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 /// How late a deadline may be noticed.
-pub(crate) const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(TICK_MILLIS);
+
+const TICK_MILLIS: u64 = 50;
 
 /// The deadlines of one worker and its notion of now, which is up to one [`TICK`] old.
 #[derive(Debug)]
@@ -127,9 +129,9 @@ impl Timer {
     }
 
     fn set(&self, after: Duration, resting: bool) {
-        let after = u64::try_from((after + TICK).as_millis()).unwrap_or(u64::MAX);
+        let after = after.as_secs().saturating_mul(1000).saturating_add(u64::from(after.subsec_millis()));
         let entry = &mut self.clock.entries.borrow_mut()[self.key];
-        entry.deadline = self.clock.now.get().saturating_add(after);
+        entry.deadline = (self.clock.now.get() + TICK_MILLIS).saturating_add(after);
         entry.resting = resting;
     }
 }

@@ -76,13 +76,10 @@ impl<T: Transport> Client<T> {
         let mut scan = Scan::default();
         loop {
             if begins(buffer)?
-                && let Some(end) = scan.find(buffer.filled()).map_err(Error::BadRequest)?
+                && let Some(length) =
+                    scan.parse(buffer.filled(), |window| head.parse(window, limits)).map_err(Error::BadRequest)?
             {
-                if end > limits.size {
-                    return Err(Error::BadRequest(HeadError::TooLarge));
-                }
-                head.parse(buffer.part(0..end), limits).map_err(Error::BadRequest)?;
-                buffer.consume(end);
+                buffer.consume(length);
                 return Ok(());
             }
             if buffer.len() >= limits.size {

@@ -232,12 +232,9 @@ async fn receive(
 ) -> Result<(), Error> {
     let mut scan = Scan::default();
     loop {
-        if let Some(end) = scan.find(buffer.filled()).map_err(Error::BadResponse)? {
-            if end > limits.size {
-                return Err(Error::BadResponse(HeadError::TooLarge));
-            }
-            head.parse(buffer.part(0..end), request, limits).map_err(Error::BadResponse)?;
-            buffer.consume(end);
+        let found = scan.parse(buffer.filled(), |window| head.parse(window, request, limits));
+        if let Some(length) = found.map_err(Error::BadResponse)? {
+            buffer.consume(length);
             return Ok(());
         }
         if buffer.len() >= limits.size {
