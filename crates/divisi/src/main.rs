@@ -1,2 +1,58 @@
-//! x
-fn main() {}
+//! The program: reads its settings, wires the rooms together, answers to signals, and says how it ended.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`settings`] | one table of flags and variables; help, completions and man page come from it |
+//! | [`serve`] | the proxy in front of a Compose service, or of replicas named by hand |
+//! | [`echo`] | the demo replica |
+//! | [`demo`] | proxy and replicas in one process, to watch |
+
+mod demo;
+mod echo;
+mod log;
+mod serve;
+mod settings;
+mod signals;
+mod version;
+
+use std::env;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use settings::{Refusal, Task};
+
+/// The exit code for a command line or an environment that makes no sense.
+const MISUSE: u8 = 2;
+
+fn main() -> ExitCode {
+    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    match settings::read(env::args_os(), &variable) {
+        Ok(Task::Serve(settings)) => serve::run(*settings),
+        Ok(Task::Echo(settings)) => echo::run(settings),
+        Ok(Task::Demo(settings)) => demo::run(&settings),
+        Ok(Task::Print(text)) => print(&text),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+fn print(text: &[u8]) -> ExitCode {
+    // A reader that went away (`divisi man | head`) is no failure worth a message.
+    let _ = io::stdout().write_all(text);
+    ExitCode::SUCCESS
+}
+
+fn refuse(refusal: &Refusal) -> ExitCode {
+    match refusal {
+        Refusal::Arguments(error) => {
+            let _ = error.print();
+            // Help and version come this way too, with code 0.
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(MISUSE))
+        }
+        Refusal::Values(problems) => {
+            for problem in problems {
+                let _ = writeln!(io::stderr(), "error: {problem}");
+            }
+            ExitCode::from(MISUSE)
+        }
+    }
+}

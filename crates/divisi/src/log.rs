@@ -1,0 +1,16 @@
+//! The program's own log: standard error, UTC, colours only for people.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Sends the log of this process to standard error. A second call changes nothing.
+pub(crate) fn start(filter: &str) {
+    // The filter was checked with the other settings; `info` only covers a filter that changed its mind.
+    let filter = filter.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colour).with_target(false);
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
+}

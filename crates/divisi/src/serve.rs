@@ -1,0 +1,151 @@
+//! `divisi serve`: wires discovery, snapshot and proxy together, and takes them apart again on a signal.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use divisi_model::{Policy, Published, Readiness, Replica, Service, Snapshot};
+use divisi_proxy::Running;
+use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tracing::{debug, error, info, warn};
+
+use crate::log;
+use crate::settings::{HostPort, Serve, Upstream};
+use crate::signals::Signals;
+use crate::version::VERSION;
+
+/// Why the program could not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    /// A name in the settings has no address.
+    #[error("cannot find the address of {name}: {source}")]
+    Resolve {
+        /// The name, with its port.
+        name: HostPort,
+        /// Why.
+        source: io::Error,
+    },
+    /// The machine gave no thread, event loop or signals.
+    #[error("cannot start: {0}")]
+    Machine(#[from] io::Error),
+    /// The proxy could not start.
+    #[error(transparent)]
+    Proxy(#[from] divisi_proxy::StartError),
+}
+
+/// Serves until a signal comes.
+pub(crate) fn run(settings: Serve) -> ExitCode {
+    log::start(&settings.log);
+    raise_open_files();
+    let stop_timeout = settings.stop_timeout;
+    let ended = runtime().map_err(StartError::Machine).and_then(|runtime| {
+        let signals = runtime.block_on(async { Signals::listen() })?;
+        let running = start(settings)?;
+        Ok(runtime.block_on(until_signal(running, signals, stop_timeout)))
+    });
+    ended.unwrap_or_else(|problem| {
+        error!("{problem}");
+        ExitCode::FAILURE
+    })
+}
+
+/// An event loop for one thread.
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// Every connection costs two descriptors, and the soft limit is often 1024 where the hard one is far above.
+pub(crate) fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => debug!("up to {limit} open files"),
+        Err(problem) => warn!("cannot raise the limit of open files: {problem}"),
+    }
+}
+
+fn start(settings: Serve) -> Result<Running, StartError> {
+    let listen = settings.listen.to_listen().map_err(|source| unresolved(&settings.listen, source))?;
+    // Without affinity and quotas the machine's cores; one where even that cannot be known.
+    let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let published = Published::new(Snapshot::unrouted("divisi has just started and has not heard from Docker yet"));
+    let what = match settings.upstream {
+        Upstream::Static { service, replicas } => publish_fixed(&published, &service, &replicas, settings.policy)?,
+        Upstream::Engine { engine, service, project } => {
+            let what = service.as_ref().map(|service| format!("service {service:?}"));
+            let policy = settings.policy;
+            let asked = divisi_discovery::Settings { service, project, policy, engine, ..Default::default() };
+            start_discovery(asked, Arc::clone(&published))?;
+            what.unwrap_or_else(|| "the only other service of its Compose project".to_owned())
+        }
+    };
+    let running = divisi_proxy::start(
+        divisi_proxy::Settings {
+            listen,
+            workers,
+            trust: settings.trust,
+            replica_header: settings.replica_header,
+            limits: settings.limits,
+        },
+        published,
+    )?;
+    let plural = if workers == 1 { "" } else { "s" };
+    info!("divisi {VERSION} listening on {}, {workers} worker{plural}, {what}", running.local_addr());
+    Ok(running)
+}
+
+/// Says what was published, for the start line.
+fn publish_fixed(
+    published: &Published,
+    service: &str,
+    replicas: &[HostPort],
+    policy: Policy,
+) -> Result<String, StartError> {
+    let mut addrs: Vec<SocketAddr> = Vec::new();
+    for replica in replicas {
+        addrs.extend(replica.resolve().map_err(|source| unresolved(replica, source))?);
+    }
+    let ready: Vec<_> = (1..)
+        .zip(addrs)
+        .map(|(number, addr)| Replica::new(format!("{service}-{number}"), addr, Readiness::Ready))
+        .collect();
+    let known = ready.len();
+    published.publish(Snapshot::of(Arc::new(Service::new(service, policy, ready, known))));
+    let plural = if known == 1 { "" } else { "s" };
+    Ok(format!("service {service:?} with {known} fixed replica{plural}"))
+}
+
+fn unresolved(name: &HostPort, source: io::Error) -> StartError {
+    StartError::Resolve { name: name.clone(), source }
+}
+
+/// The change's way has a thread of its own, so that nothing it does can delay a request.
+fn start_discovery(settings: divisi_discovery::Settings, published: Arc<Published>) -> io::Result<()> {
+    let runtime = runtime()?;
+    let discover = move || runtime.block_on(divisi_discovery::run(settings, published));
+    thread::Builder::new().name("discovery".to_owned()).spawn(discover).map(drop)
+}
+
+async fn until_signal(running: Running, mut signals: Signals, stop_timeout: Duration) -> ExitCode {
+    let signal = signals.next().await;
+    info!("{signal}: no more connections; open requests have {stop_timeout:?} to finish");
+    let (tell, stopped) = oneshot::channel();
+    // A plain thread and not one of the runtime, which would be waited for when the second signal says not to.
+    thread::spawn(move || tell.send(running.stop(stop_timeout)));
+    tokio::select! {
+        all_finished = stopped => {
+            match all_finished {
+                Ok(true) => info!("stopped"),
+                Ok(false) | Err(_) => warn!("stopped with requests unfinished after {stop_timeout:?}"),
+            }
+            ExitCode::SUCCESS
+        }
+        signal = signals.next() => {
+            warn!("{signal} again: stopped at once");
+            ExitCode::FAILURE
+        }
+    }
+}

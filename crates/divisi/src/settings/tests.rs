@@ -1,0 +1,256 @@
+//! The table itself, and what comes of reading it.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use divisi_proxy::Limits;
+
+use super::row::{Row, Setting, Takes};
+use super::*;
+
+fn rows<T>(table: &[Setting<T>]) -> Vec<Row> {
+    table.iter().map(|setting| setting.row).collect()
+}
+
+fn tables() -> [(&'static str, Vec<Row>); 3] {
+    [("serve", rows(serve::TABLE)), ("echo", rows(echo::TABLE)), ("demo", rows(demo::TABLE))]
+}
+
+fn read_with(line: &str, variables: &[(&str, &str)]) -> Result<Task, Refusal> {
+    let variables: HashMap<_, _> = variables.iter().copied().collect();
+    let words = std::iter::once("divisi").chain(line.split_whitespace()).map(OsString::from);
+    read(words, &|name| variables.get(name).map(|&value| value.to_owned()))
+}
+
+fn serving(line: &str, variables: &[(&str, &str)]) -> Serve {
+    match read_with(line, variables) {
+        Ok(Task::Serve(settings)) => *settings,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn problems(line: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    match read_with(line, variables) {
+        Err(Refusal::Values(problems)) => problems.iter().map(Problem::to_string).collect(),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn clap_finds_no_fault_with_the_command_line() {
+    arguments::command().debug_assert();
+}
+
+#[test]
+fn every_row_says_everything() {
+    for (command, rows) in tables() {
+        for row in rows {
+            let name = format!("{command} --{}", row.flag);
+            assert!(!row.variables.is_empty(), "{name} has no variable");
+            assert!(!row.help.is_empty() && !row.help.ends_with('.'), "{name}: help is one phrase");
+            assert!(!row.value.is_empty() && !row.group.is_empty(), "{name}");
+            assert!(row.default.is_some() || !row.example.is_empty(), "{name} shows no value");
+            for letter in row.flag.bytes() {
+                assert!(letter.is_ascii_lowercase() || letter == b'-', "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_flag_and_no_variable_means_two_things() {
+    for (command, rows) in tables() {
+        let mut seen = HashSet::new();
+        for row in rows {
+            assert!(seen.insert(row.flag), "{command} --{} twice", row.flag);
+            for variable in row.variables {
+                assert!(seen.insert(variable), "{command} {variable} twice");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_example_is_accepted_as_flag_and_as_variable() {
+    for (command, rows) in tables() {
+        for row in rows.iter().filter(|row| !row.example.is_empty()) {
+            let flag = format!("{command} --{}={}", row.flag, row.example);
+            // The engine's TLS example needs certificates on the disk, which is for the engine's address to judge.
+            if row.flag.starts_with("docker-tls") || row.flag.starts_with("docker-cert") {
+                continue;
+            }
+            assert!(read_with(&flag, &[]).is_ok(), "{flag}");
+            for variable in row.variables {
+                assert!(read_with(command, &[(variable, row.example)]).is_ok(), "{variable}={}", row.example);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_defaults_of_the_table_are_those_of_the_proxy() {
+    assert_eq!(format!("{:?}", serving("", &[]).limits), format!("{:?}", Limits::default()));
+}
+
+#[test]
+fn help_lists_every_row() {
+    for (command, rows) in tables() {
+        let Err(Refusal::Arguments(help)) = read_with(&format!("{command} --help"), &[]) else {
+            panic!("{command} has no help");
+        };
+        let help = help.to_string();
+        for row in rows {
+            let variables = row.variables.iter().copied();
+            for word in variables.chain([row.flag, row.default.unwrap_or_default()]) {
+                assert!(help.contains(word), "{command} --help says nothing of {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flag_wins_over_a_variable_and_an_empty_variable_is_none() {
+    let variables = [("DIVISI_LISTEN", ":1"), ("DIVISI_SERVICE", "")];
+    assert_eq!(serving("--listen :2", &variables).listen.to_string(), ":2");
+    assert_eq!(serving("-addr :3", &variables).listen.to_string(), ":3");
+    assert_eq!(serving("", &variables).listen.to_string(), ":1");
+    assert!(matches!(serving("", &variables).upstream, Upstream::Engine { service: None, .. }));
+    // A value that is not used cannot be wrong.
+    assert_eq!(serving("--policy random", &[("DIVISI_POLICY", "fastest")]).policy.name(), "random");
+}
+
+#[test]
+fn without_a_command_it_serves() {
+    assert_eq!(serving("--listen :1", &[]).listen, serving("serve --listen :1", &[]).listen);
+    assert_eq!(serving("", &[]).listen.to_string(), ":8080");
+}
+
+#[test]
+fn the_old_program_is_still_understood() {
+    for line in ["-addr :9", "-addr=:9", "--addr :9", "--addr=:9"] {
+        let settings = serving(line, &[]);
+        assert_eq!(settings.listen.to_string(), ":9", "{line}");
+        assert!(settings.replica_header, "{line}");
+    }
+    let old = [("DOCKER_COMPOSE_SERVICE_NAME", "echo")];
+    let settings = serving("", &old);
+    assert!(settings.replica_header);
+    assert!(matches!(settings.upstream, Upstream::Engine { service: Some(name), .. } if name == "echo"));
+    assert!(!serving("--replica-header=false", &old).replica_header, "the user's word wins");
+    assert!(!serving("--service web", &old).replica_header, "the old variable is not used here");
+    assert!(!serving("", &[("DIVISI_SERVICE", "web")]).replica_header);
+    assert!(serving("--replica-header", &[]).replica_header);
+}
+
+#[test]
+fn lists_are_repeated_or_separated_by_commas() {
+    let replicas = |line: &str, variables: &[(&str, &str)]| match serving(line, variables).upstream {
+        Upstream::Static { replicas, .. } => replicas.iter().map(HostPort::to_string).collect::<Vec<_>>().join(" "),
+        engine @ Upstream::Engine { .. } => panic!("{engine:?}"),
+    };
+    assert_eq!(replicas("--replica a:1 --replica 10.0.0.1:2,[::1]:3", &[]), "a:1 10.0.0.1:2 [::1]:3");
+    assert_eq!(replicas("", &[("DIVISI_REPLICAS", "a:1, b:2")]), "a:1 b:2");
+    assert_eq!(replicas("--replica c:3", &[("DIVISI_REPLICAS", "a:1, b:2")]), "c:3");
+    assert_eq!(serving("--trust 10.0.0.0/8,192.168.1.5", &[]).trust.len(), 2);
+}
+
+#[test]
+fn all_mistakes_are_said_at_once_each_with_its_source() {
+    let line = "--listen 8080 --policy fastest --replica :80 --trust 10.0.0.0/33 --head-size 5TB --head-timeout 0s";
+    let variables = [("DIVISI_WORKERS", "0"), ("DIVISI_LOG", "loud"), ("DIVISI_IDLE_TIMEOUT", "5")];
+    let found = problems(line, &variables);
+    assert_eq!(found.len(), 9, "{found:#?}");
+    let starts = [
+        "--listen \"8080\": ",
+        "--policy \"fastest\": ",
+        "--replica \":80\": ",
+        "--trust \"10.0.0.0/33\": ",
+        "--head-size \"5TB\": ",
+        "--head-timeout \"0s\": ",
+        "--workers \"0\" (from DIVISI_WORKERS): ",
+        "--log \"loud\" (from DIVISI_LOG): ",
+        "--idle-timeout \"5\" (from DIVISI_IDLE_TIMEOUT): ",
+    ];
+    for start in starts {
+        assert!(found.iter().any(|line| line.starts_with(start)), "{start} in {found:#?}");
+    }
+    assert!(found.iter().all(|line| !line.contains('\n')));
+}
+
+#[test]
+fn values_that_no_clock_and_no_memory_can_hold_are_refused() {
+    for value in ["", "s", "10", "-1s", "1s1", "366d", "99999999999999999999h", "18446744073709551615d", "1s 2s"] {
+        assert!(values::duration(value).is_err(), "{value:?}");
+    }
+    for (value, millis) in [("0", 0), ("0s", 0), ("500ms", 500), ("1m30s", 90_000), ("365d", 31_536_000_000)] {
+        assert_eq!(values::duration(value).map(|time| time.as_millis()), Ok(millis), "{value:?}");
+    }
+    let any = 0..=usize::MAX;
+    for value in ["", "KiB", "-1", "1.5MiB", "99999999999999999999", "99999999999999GiB", "1TB"] {
+        assert!(values::size(value, &any).is_err(), "{value:?}");
+    }
+    for (value, bytes) in [("0", 0), ("128", 128), ("32KiB", 32 << 10), ("1m", 1 << 20), ("2 GB", 2 << 30)] {
+        assert_eq!(values::size(value, &any), Ok(bytes), "{value:?}");
+    }
+}
+
+#[test]
+fn addresses_are_read_and_written_the_same_way() {
+    for text in [":0", ":8080", "127.0.0.1:80", "[::1]:80", "my_host-1.example:80"] {
+        assert_eq!(values::listen(text).map(|addr| addr.to_string()), Ok(text.to_owned()));
+    }
+    for text in ["", ":", "8080", "::1:80", "[::1]", "[::1:80", "[x]:80", "a b:80", ":65536", ":+80", "http://a:80"] {
+        assert!(values::listen(text).is_err(), "{text:?}");
+    }
+    assert!(values::replica(":80").is_err() && values::replica("web:0").is_err());
+}
+
+#[test]
+fn every_shell_and_every_page_is_written() {
+    for line in ["man", "man serve", "man echo", "man demo", "completions bash", "completions fish", "completions zsh"]
+    {
+        let Ok(Task::Print(text)) = read_with(line, &[]) else { panic!("{line}") };
+        let text = String::from_utf8_lossy(&text).replace("\\-", "-");
+        assert!(text.contains("listen"), "{line}: {text}");
+    }
+}
+
+/// The README's table is made from the rows. `UPDATE_README=1 cargo test -p divisi readme` writes it anew.
+#[test]
+fn the_readme_shows_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = fs::read_to_string(&path).expect("README.md");
+    let (begin, end) = ("<!-- settings -->\n", "<!-- end of settings -->");
+    let (before, rest) = readme.split_once(begin).expect("the mark before the table");
+    let (_, after) = rest.split_once(end).expect("the mark after the table");
+    let expected = format!("{before}{begin}{}{end}{after}", markdown(&rows(serve::TABLE)));
+    if std::env::var_os("UPDATE_README").is_some() {
+        fs::write(&path, &expected).expect("README.md can be written");
+        return;
+    }
+    assert!(readme == expected, "README.md is behind the table: UPDATE_README=1 cargo test -p divisi readme");
+}
+
+fn markdown(rows: &[Row]) -> String {
+    let mut groups: Vec<_> = rows.iter().map(|row| row.group).collect();
+    let mut seen = HashSet::new();
+    groups.retain(|group| seen.insert(*group));
+    let mut text = "| flag | variable | default | what it says |\n|---|---|---|---|\n".to_owned();
+    for group in groups {
+        text.push_str(&format!("| **{group}** | | | |\n"));
+        for row in rows.iter().filter(|row| row.group == group) {
+            let repeated = if row.takes == Takes::List { " …" } else { "" };
+            let variables: Vec<_> = row.variables.iter().map(|name| format!("`{name}`")).collect();
+            let default = row.default.map_or_else(String::new, |default| format!("`{default}`"));
+            text.push_str(&format!(
+                "| `--{} {}`{repeated} | {} | {default} | {} |\n",
+                row.flag,
+                row.value,
+                variables.join(", "),
+                row.help
+            ));
+        }
+    }
+    text
+}
