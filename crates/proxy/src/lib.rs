@@ -80,6 +80,7 @@ pub struct Running {
 pub fn start(settings: Settings, published: Arc<Published>) -> Result<Running, StartError> {
     let count = settings.workers.max(1);
     let failed = |addr| move |source| StartError::Listen { addr, source };
+    listener::ensure_free(settings.listen).map_err(failed(settings.listen))?;
     let first = listener::bind(settings.listen).map_err(failed(settings.listen))?;
     // Port 0 has become a real one, the same for all workers.
     let addr = first.local_addr().map_err(failed(settings.listen))?;

@@ -19,19 +19,30 @@ use crate::worker::{Shared, Worker};
 /// Connections that the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 4096;
 
+/// Fails where somebody listens at `addr` already. Sockets that share a port would not notice: two programs by the same user
+/// would each get half of the connections.
+pub(crate) fn ensure_free(addr: SocketAddr) -> io::Result<()> {
+    socket(addr, false).map(drop)
+}
+
 /// One listening socket. Several may listen at one address; the kernel spreads connections over them.
 pub(crate) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(addr, true)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn socket(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(shared)?;
     if addr.is_ipv6() {
         // `[::]` means every address there is.
         socket.set_only_v6(false)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Takes connections until the program stops, and then those that wait already.
