@@ -184,7 +184,7 @@ pub(super) const TABLE: &[Setting<Written>] = &[
         row: Row {
             default: Some("p2c"),
             group: REQUESTS,
-            help: "How to pick a replica: p2c (the less busy of two drawn at random), least-requests, round-robin, random",
+            help: "How to pick a replica: p2c (the less busy of two), least-requests, round-robin, random",
             example: "least-requests",
             ..Row::new("policy", &["DIVISI_POLICY"], "POLICY")
         },

@@ -20,7 +20,7 @@ use crate::replica::Replica;
 pub enum Policy {
     /// Of all replicas the one with the fewest requests in flight.
     LeastRequests,
-    /// Of two replicas drawn at random the one with fewer requests in flight.
+    /// Of two replicas, the next in turn and one drawn at random, the one with fewer requests in flight.
     #[default]
     P2c,
     /// Any, each as likely as the other.
@@ -47,7 +47,7 @@ impl Policy {
     pub(crate) fn choose(self, candidates: &[Arc<Replica>], cursor: &AtomicUsize) -> usize {
         match self {
             Self::LeastRequests => least_requests::choose(candidates),
-            Self::P2c => p2c::choose(candidates),
+            Self::P2c => p2c::choose(candidates, cursor),
             Self::Random => random::choose(candidates),
             Self::RoundRobin => round_robin::choose(candidates, cursor),
         }

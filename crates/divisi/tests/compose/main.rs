@@ -1,0 +1,11 @@
+//! The whole of it, with a real Docker engine: images from nothing, Compose projects, and clients outside.
+//!
+//! Every test has a project of its own and takes it down again. Without an engine they say so and pass; where `CI=true`
+//! that is a failure.
+
+mod engine;
+mod load;
+mod project;
+mod readiness;
+mod scaling;
+mod serving;
