@@ -1,0 +1,75 @@
+//! What Compose writes on its containers, and what it means.
+
+use std::collections::HashMap;
+
+/// The label that names the project.
+pub(crate) const PROJECT: &str = "com.docker.compose.project";
+/// The label that names the service.
+pub(crate) const SERVICE: &str = "com.docker.compose.service";
+const NUMBER: &str = "com.docker.compose.container-number";
+const ONEOFF: &str = "com.docker.compose.oneoff";
+const HOOK: &str = "com.docker.compose.hook";
+
+/// A service of a project: names are unique in their project only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ServiceKey {
+    /// The project.
+    pub(crate) project: String,
+    /// The service, as written in the Compose file.
+    pub(crate) service: String,
+}
+
+/// Which replica of which service a container is. Its name says nothing: Compose recreates under another name and
+/// renames at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The service it belongs to.
+    pub(crate) key: ServiceKey,
+    /// Its number among the replicas, from 1; 0 when the label cannot be read.
+    pub(crate) number: u32,
+}
+
+impl Identity {
+    /// Reads the labels of a container. None for one that is no replica: not Compose's, a `run` or a hook.
+    pub(crate) fn of(labels: &HashMap<String, String>) -> Option<Self> {
+        let label = |name| labels.get(name).map(String::as_str).filter(|text: &&str| !text.is_empty());
+        if label(ONEOFF).is_some_and(|text| text.eq_ignore_ascii_case("true")) || labels.contains_key(HOOK) {
+            return None;
+        }
+        let key = ServiceKey { project: label(PROJECT)?.to_owned(), service: label(SERVICE)?.to_owned() };
+        let number = label(NUMBER).and_then(|text| text.parse().ok()).unwrap_or(0);
+        Some(Self { key, number })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_replica_is_known_by_project_service_and_number() {
+        let identity = Identity::of(&labels(&[(PROJECT, "shop"), (SERVICE, "web"), (NUMBER, "3"), (ONEOFF, "False")]));
+        let identity = identity.expect("a replica");
+        assert_eq!((identity.key.project.as_str(), identity.key.service.as_str()), ("shop", "web"));
+        assert_eq!(identity.number, 3);
+    }
+
+    #[test]
+    fn a_run_a_hook_and_a_stranger_are_no_replicas() {
+        let base = [(PROJECT, "shop"), (SERVICE, "web")];
+        assert_eq!(Identity::of(&labels(&[base[0], base[1], (ONEOFF, "True")])), None);
+        assert_eq!(Identity::of(&labels(&[base[0], base[1], (HOOK, "post_start")])), None);
+        assert_eq!(Identity::of(&labels(&[base[0]])), None);
+        assert_eq!(Identity::of(&labels(&[])), None);
+    }
+
+    #[test]
+    fn a_number_that_is_none_loses_only_the_number() {
+        let identity = Identity::of(&labels(&[(PROJECT, "shop"), (SERVICE, "web"), (NUMBER, "many")]));
+        assert_eq!(identity.expect("a replica").number, 0);
+    }
+}

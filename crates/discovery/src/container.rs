@@ -1,0 +1,257 @@
+//! What the engine says about a container, reduced to what concerns us.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerInspectResponse, ContainerState, ContainerSummary, ContainerSummaryStateEnum, EndpointSettings,
+    HealthStatusEnum, PortSummary, PortSummaryTypeEnum,
+};
+
+use crate::compose::Identity;
+use crate::network::{Attachment, Networking};
+use crate::port::{self, Port};
+use crate::signal;
+
+/// The engine's name of a container: 64 hexadecimal digits.
+pub(crate) type ContainerId = Arc<str>;
+
+/// What a container is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Its process runs.
+    Running,
+    /// Its process is frozen.
+    Paused,
+    /// It has no process: not started, ended, or between two starts.
+    Ended,
+}
+
+/// What a container's HEALTHCHECK says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It has none.
+    Unchecked,
+    /// Not yet healthy.
+    Starting,
+    /// Healthy.
+    Healthy,
+    /// Not healthy any more.
+    Unhealthy,
+}
+
+impl Health {
+    /// Reads `healthy`, `unhealthy`, `starting`, `none`.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        match text.trim() {
+            "healthy" => Some(Self::Healthy),
+            "unhealthy" => Some(Self::Unhealthy),
+            "starting" => Some(Self::Starting),
+            "none" => Some(Self::Unchecked),
+            _ => None,
+        }
+    }
+
+    /// Reads the end of the list's `Up 3 minutes (healthy)`.
+    fn in_status(status: &str) -> Self {
+        let inside =
+            status.rsplit_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(inside, _)| inside);
+        Self::named(inside.strip_prefix("health:").unwrap_or(inside)).unwrap_or(Self::Unchecked)
+    }
+}
+
+/// How a container is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StopRule {
+    /// The signal that begins it.
+    pub(crate) signal: u8,
+    /// How long it has to end by itself.
+    pub(crate) timeout: Duration,
+}
+
+impl StopRule {
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    /// For a container that is never killed; only so that some bound exists.
+    const NO_TIMEOUT: Duration = Duration::from_hours(24);
+
+    fn of(signal: Option<&str>, timeout: Option<i64>) -> Self {
+        let signal = signal.filter(|text| !text.is_empty()).and_then(signal::number).unwrap_or(signal::TERM);
+        let timeout = match timeout {
+            None => Self::TIMEOUT,
+            Some(seconds) => u64::try_from(seconds).map_or(Self::NO_TIMEOUT, Duration::from_secs).min(Self::NO_TIMEOUT),
+        };
+        Self { signal, timeout }
+    }
+}
+
+impl Default for StopRule {
+    fn default() -> Self {
+        Self { signal: signal::TERM, timeout: Self::TIMEOUT }
+    }
+}
+
+/// A container that is a replica of some service.
+#[derive(Clone, Debug)]
+pub(crate) struct Container {
+    /// The engine's name of it.
+    pub(crate) id: ContainerId,
+    /// What people call it.
+    pub(crate) name: String,
+    /// Which replica of which service it is; None for a container that is no replica.
+    pub(crate) identity: Option<Identity>,
+    /// What it is doing.
+    pub(crate) life: Life,
+    /// What its HEALTHCHECK says.
+    pub(crate) health: Health,
+    /// Its port.
+    pub(crate) port: Port,
+    /// How it is connected.
+    pub(crate) networking: Networking,
+    /// How it is stopped; None when nobody has said yet.
+    pub(crate) stop: Option<StopRule>,
+}
+
+impl Container {
+    /// From the list, which tells neither how it is stopped nor always its port. None for what has no id.
+    pub(crate) fn listed(summary: ContainerSummary) -> Option<Self> {
+        let id: ContainerId = summary.id?.into();
+        let life = match summary.state {
+            Some(ContainerSummaryStateEnum::RUNNING) => Life::Running,
+            Some(ContainerSummaryStateEnum::PAUSED) => Life::Paused,
+            _ => Life::Ended,
+        };
+        let mode = summary.host_config.and_then(|config| config.network_mode);
+        let networks = summary.network_settings.and_then(|settings| settings.networks);
+        Some(Self {
+            name: name(summary.names.unwrap_or_default().first().map(String::as_str), &id),
+            identity: summary.labels.as_ref().and_then(Identity::of),
+            life,
+            health: Health::in_status(summary.status.as_deref().unwrap_or_default()),
+            port: Port::lowest(tcp_ports(summary.ports.as_deref().unwrap_or_default())).unwrap_or(Port::Unknown),
+            networking: networking(mode.as_deref(), networks),
+            stop: None,
+            id,
+        })
+    }
+
+    /// From an inspection, which tells everything. None for what has no id.
+    pub(crate) fn inspected(response: ContainerInspectResponse) -> Option<Self> {
+        let id: ContainerId = response.id?.into();
+        let config = response.config.unwrap_or_default();
+        let (published, networks) = response.network_settings.map_or((None, None), |net| (net.ports, net.networks));
+        let published = published.unwrap_or_default();
+        let exposed = config.exposed_ports.unwrap_or_default();
+        let ports = exposed.iter().chain(published.keys()).filter_map(|text| port::tcp(text));
+        let mode = response.host_config.and_then(|config| config.network_mode);
+        let state = response.state.unwrap_or_default();
+        Some(Self {
+            name: name(response.name.as_deref(), &id),
+            identity: config.labels.as_ref().and_then(Identity::of),
+            life: life(&state),
+            health: health(&state),
+            port: Port::lowest(ports).unwrap_or(Port::None),
+            networking: networking(mode.as_deref(), networks),
+            stop: Some(StopRule::of(config.stop_signal.as_deref(), config.stop_timeout)),
+            id,
+        })
+    }
+}
+
+fn name(name: Option<&str>, id: &str) -> String {
+    let name = name.map(|name| name.trim_start_matches('/')).filter(|name| !name.is_empty());
+    name.map_or_else(|| id.chars().take(12).collect(), str::to_owned)
+}
+
+fn tcp_ports(ports: &[PortSummary]) -> impl Iterator<Item = u16> + '_ {
+    let tcp = |port: &&PortSummary| matches!(port.typ, None | Some(PortSummaryTypeEnum::TCP));
+    ports.iter().filter(tcp).map(|port| port.private_port)
+}
+
+fn life(state: &ContainerState) -> Life {
+    let is = |flag: Option<bool>| flag.unwrap_or(false);
+    if !is(state.running) || is(state.restarting) {
+        Life::Ended
+    } else if is(state.paused) {
+        Life::Paused
+    } else {
+        Life::Running
+    }
+}
+
+fn health(state: &ContainerState) -> Health {
+    match state.health.as_ref().and_then(|health| health.status) {
+        Some(HealthStatusEnum::HEALTHY) => Health::Healthy,
+        Some(HealthStatusEnum::UNHEALTHY) => Health::Unhealthy,
+        Some(HealthStatusEnum::STARTING) => Health::Starting,
+        None | Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) => Health::Unchecked,
+    }
+}
+
+fn networking(mode: Option<&str>, networks: Option<HashMap<String, EndpointSettings>>) -> Networking {
+    match mode {
+        Some("host") => return Networking::Host,
+        Some(mode) => {
+            if let Some(id) = mode.strip_prefix("container:") {
+                return Networking::OfContainer(id.to_owned());
+            }
+        }
+        None => {}
+    }
+    let mut attachments: Vec<_> = networks.unwrap_or_default().into_iter().map(attachment).collect();
+    attachments.sort_by(|a, b| a.network.cmp(&b.network));
+    Networking::Attached(attachments)
+}
+
+fn attachment((network, settings): (String, EndpointSettings)) -> Attachment {
+    let first = |v4: Option<String>, v6: Option<String>| -> Option<IpAddr> {
+        [v4, v6].into_iter().flatten().find_map(|text| text.parse().ok())
+    };
+    Attachment {
+        network,
+        id: settings.network_id.unwrap_or_default(),
+        ip: first(settings.ip_address, settings.global_ipv6_address),
+        gateway: first(settings.gateway, settings.ipv6_gateway),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_says_health_in_words() {
+        let cases = [
+            ("Up 3 minutes (healthy)", Health::Healthy),
+            ("Up 1 second (health: starting)", Health::Starting),
+            ("Up 3 minutes (unhealthy)", Health::Unhealthy),
+            ("Up 3 minutes", Health::Unchecked),
+            ("Up 3 minutes (Paused)", Health::Unchecked),
+            ("", Health::Unchecked),
+            (")(", Health::Unchecked),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(Health::in_status(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_stop_rule_is_sigterm_and_ten_seconds_unless_it_says_otherwise() {
+        assert_eq!(StopRule::of(None, None), StopRule::default());
+        assert_eq!(StopRule::of(Some(""), None), StopRule::default());
+        assert_eq!(StopRule::of(Some("SIGQUIT"), Some(3)).signal, 3);
+        assert_eq!(StopRule::of(None, Some(3)).timeout, Duration::from_secs(3));
+        assert_eq!(StopRule::of(None, Some(-1)).timeout, StopRule::NO_TIMEOUT);
+        assert_eq!(StopRule::of(None, Some(i64::MAX)).timeout, StopRule::NO_TIMEOUT);
+    }
+
+    #[test]
+    fn an_empty_answer_is_survived() {
+        assert!(Container::listed(ContainerSummary::default()).is_none());
+        let bare = ContainerSummary { id: Some("abc".to_owned()), ..ContainerSummary::default() };
+        let container = Container::listed(bare).expect("it has an id");
+        assert_eq!((container.life, container.port), (Life::Ended, Port::Unknown));
+        assert!(Container::inspected(ContainerInspectResponse::default()).is_none());
+    }
+}

@@ -1,0 +1,119 @@
+//! One row of the table: a running container, and what follows from it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use divisi_model::{Readiness, Replica};
+use thiserror::Error;
+
+use crate::compose::Identity;
+use crate::container::{Container, Health, Life};
+use crate::network::{self, NoPath, Standpoint};
+use crate::port::Port;
+
+/// Why a container gets no requests although it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Unroutable {
+    /// Nobody has said yet what it looks like; this passes.
+    #[error("not inspected yet")]
+    Unseen,
+    /// It has no port.
+    #[error("no exposed TCP port: write \"expose: [8080]\" (with its port) at its service")]
+    NoPort,
+    /// It has no address that can be reached.
+    #[error(transparent)]
+    NoPath(#[from] NoPath),
+}
+
+/// A running container, and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// What the engine said.
+    pub(crate) container: Container,
+    /// Which replica it is.
+    pub(crate) identity: Identity,
+    /// Whether anything but its start is known.
+    pub(crate) seen: bool,
+    /// The table's clock when this run of the container was first heard of.
+    pub(crate) born: u64,
+    /// The table's clock when an event last told its state.
+    pub(crate) touched: u64,
+    /// Whether an inspection is under way.
+    pub(crate) asked: bool,
+    /// Whether an inspection failed; the next list allows another.
+    pub(crate) failed: bool,
+    /// A signal of which only an inspection can tell whether it begins the stop.
+    pub(crate) signalled: Option<u8>,
+    /// Until when its stop may take.
+    pub(crate) draining: Option<Instant>,
+    /// Whether its port accepted a connection in this run.
+    pub(crate) accepts: bool,
+    /// What the request's way knows of it.
+    pub(crate) replica: Option<Arc<Replica>>,
+    /// What the log last said about why it is not routed.
+    pub(crate) complaint: Option<Unroutable>,
+}
+
+impl Entry {
+    /// A container that was first heard of at `clock`.
+    pub(crate) fn new(container: Container, identity: Identity, clock: u64) -> Self {
+        Self {
+            container,
+            identity,
+            seen: true,
+            born: clock,
+            touched: clock,
+            asked: false,
+            failed: false,
+            signalled: None,
+            draining: None,
+            accepts: false,
+            replica: None,
+            complaint: None,
+        }
+    }
+
+    /// Where it listens, seen from `standpoint`.
+    pub(crate) fn addr(&self, standpoint: &Standpoint) -> Result<SocketAddr, Unroutable> {
+        if !self.seen {
+            return Err(Unroutable::Unseen);
+        }
+        let port = match self.container.port {
+            Port::At(port) => port,
+            Port::None => return Err(Unroutable::NoPort),
+            Port::Unknown => return Err(Unroutable::Unseen),
+        };
+        Ok(SocketAddr::new(network::choose(standpoint, &self.container.networking)?, port))
+    }
+
+    /// Whether it may get requests.
+    pub(crate) fn readiness(&self) -> Readiness {
+        match (self.container.life, self.container.health) {
+            _ if self.draining.is_some() => Readiness::Draining,
+            (Life::Ended, _) => Readiness::Gone,
+            (Life::Paused, _) => Readiness::Paused,
+            (Life::Running, Health::Healthy) => Readiness::Ready,
+            (Life::Running, Health::Unhealthy) => Readiness::Unhealthy,
+            (Life::Running, Health::Unchecked) if self.accepts => Readiness::Ready,
+            (Life::Running, Health::Unchecked | Health::Starting) => Readiness::Starting,
+        }
+    }
+
+    /// Takes over what an engine answer says. `state` tells whether no event said anything newer about its state.
+    pub(crate) fn learn(&mut self, container: Container, state: bool) {
+        let old = std::mem::replace(&mut self.container, container);
+        self.seen = true;
+        if !state {
+            self.container.life = old.life;
+            self.container.health = old.health;
+        } else if self.container.life == Life::Paused && self.container.stop.is_none() {
+            // The list does not say the health of a paused container.
+            self.container.health = old.health;
+        }
+        if self.container.port == Port::Unknown {
+            self.container.port = old.port;
+        }
+        self.container.stop = self.container.stop.or(old.stop);
+    }
+}

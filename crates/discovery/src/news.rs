@@ -1,0 +1,101 @@
+//! What the log says about replicas: one line each, unless many change at once.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+/// What became of a replica.
+#[derive(Debug)]
+pub(crate) enum Turn<'a> {
+    /// It gets requests, at this address.
+    Ready(SocketAddr),
+    /// Its HEALTHCHECK says that it cannot answer.
+    Unhealthy,
+    /// It is frozen.
+    Paused,
+    /// Its stop has begun.
+    Draining,
+    /// It should have ended long ago and has not.
+    Survived,
+    /// It has ended.
+    Gone,
+    /// It cannot get requests, and this is why.
+    Unroutable(&'a str),
+}
+
+impl fmt::Display for Turn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(addr) => write!(f, "is ready at {addr}"),
+            Self::Unhealthy => f.write_str("is unhealthy: its HEALTHCHECK says so"),
+            Self::Paused => f.write_str("is paused"),
+            Self::Draining => f.write_str("is draining: its stop began"),
+            Self::Survived => f.write_str("still runs after its stop timeout: it is probed again"),
+            Self::Gone => f.write_str("is gone"),
+            Self::Unroutable(why) => write!(f, "is not routed: {why}"),
+        }
+    }
+}
+
+/// Writes the log, a bounded number of lines per second.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    since: Option<Instant>,
+    written: usize,
+    held: usize,
+    held_unroutable: usize,
+    ready: usize,
+}
+
+impl News {
+    const PERIOD: Duration = Duration::from_secs(1);
+    const PER_PERIOD: usize = 20;
+
+    /// Tells of one replica; `before` and `after` count the ready ones of its service.
+    pub(crate) fn tell(&mut self, now: Instant, name: &str, turn: &Turn<'_>, before: usize, after: usize) {
+        self.flush(now);
+        self.since.get_or_insert(now);
+        self.ready = after;
+        if self.written >= Self::PER_PERIOD {
+            self.held += 1;
+            self.held_unroutable += usize::from(matches!(turn, Turn::Unroutable(_)));
+            return;
+        }
+        self.written += 1;
+        match turn {
+            Turn::Unroutable(_) => warn!("replica {name} {turn}"),
+            _ if before == after => info!("replica {name} {turn}"),
+            _ => info!("replica {name} {turn} ({before} \u{2192} {after} ready)"),
+        }
+    }
+
+    /// Sums up what was held back, once its second is over.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        if self.due().is_some_and(|due| due <= now) {
+            self.sum_up();
+            *self = Self::default();
+        }
+    }
+
+    /// When [`flush`](Self::flush) has something to do.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.since.map(|since| since + Self::PERIOD)
+    }
+
+    /// Holds everything back until the second is over: the first list is one line, however long it is.
+    pub(crate) fn hold(&mut self, now: Instant) {
+        self.flush(now);
+        self.since = Some(now);
+        self.written = Self::PER_PERIOD;
+    }
+
+    fn sum_up(&self) {
+        match (self.held, self.held_unroutable) {
+            (0, _) => {}
+            (held, 0) => info!("{held} more changes of replicas; {} ready now", self.ready),
+            (held, lost) => warn!("{held} more changes of replicas, {lost} not routed; {} ready now", self.ready),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What discovery is told at start.
+
+use std::time::Duration;
+
+use divisi_model::Policy;
+
+use crate::address::EngineAddress;
+use crate::own::Clues;
+
+/// Everything discovery is told at start.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The service to balance; without one, the only other service with a port in our own project.
+    pub service: Option<String>,
+    /// The Compose project it belongs to; without one, our own.
+    pub project: Option<String>,
+    /// How a replica is picked.
+    pub policy: Policy,
+    /// Where the Docker engine is.
+    pub engine: EngineAddress,
+    /// Where to look for our own container.
+    pub clues: Clues,
+    /// Intervals and bounds.
+    pub tuning: Tuning,
+}
+
+/// Intervals and bounds. [`Tuning::default`] is what an untouched divisi uses.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// How often everything is listed again, should an event have been lost.
+    pub reconcile: Duration,
+    /// Shortest time between two lists, whatever was lost; doubles while lists fail.
+    pub list_pause: Duration,
+    /// How long the engine may take to answer any one call.
+    pub answer_timeout: Duration,
+    /// First pause before the engine is tried again; doubles from there.
+    pub backoff_first: Duration,
+    /// Longest pause before the engine is tried again.
+    pub backoff_most: Duration,
+    /// How long after its own stop timeout a container that still runs counts as not stopped after all.
+    pub stop_margin: Duration,
+    /// How many events may wait to be applied; with more, everything is listed again.
+    pub event_queue: usize,
+    /// How often a starting replica is asked whether it accepts connections.
+    pub probe: ProbePace,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            reconcile: Duration::from_secs(30),
+            list_pause: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(10),
+            backoff_first: Duration::from_millis(100),
+            backoff_most: Duration::from_secs(5),
+            stop_margin: Duration::from_secs(5),
+            event_queue: 4096,
+            probe: ProbePace::default(),
+        }
+    }
+}
+
+/// How often a starting replica is asked whether it accepts connections.
+#[derive(Clone, Debug)]
+pub struct ProbePace {
+    /// Pause after the first refusal; grows by half from one to the next.
+    pub first: Duration,
+    /// Longest pause while the replica is young.
+    pub most: Duration,
+    /// From this age on it is no longer young.
+    pub young: Duration,
+    /// Longest pause of all.
+    pub most_when_old: Duration,
+    /// How long one connection may take to be accepted.
+    pub timeout: Duration,
+    /// Most connections being made at a time.
+    pub at_once: usize,
+    /// Most probes per second over all replicas; with many starting, pauses stretch.
+    pub per_second: u32,
+}
+
+impl Default for ProbePace {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(2),
+            most: Duration::from_millis(40),
+            young: Duration::from_secs(60),
+            most_when_old: Duration::from_millis(500),
+            timeout: Duration::from_secs(1),
+            at_once: 256,
+            per_second: 2000,
+        }
+    }
+}

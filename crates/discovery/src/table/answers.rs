@@ -1,0 +1,112 @@
+//! What the engine's answers, lists and inspections, do to the table.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Job, Table};
+use crate::container::{Container, ContainerId, Life};
+use crate::entry::Entry;
+use crate::port::Port;
+
+/// What happened while a list was on its way.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The clock when it was asked for.
+    pub(super) mark: u64,
+    /// Containers that ended since.
+    pub(super) ended: HashSet<ContainerId>,
+    /// Containers of which something else was heard and that are not in the table.
+    pub(super) missed: HashSet<ContainerId>,
+}
+
+impl Table {
+    /// A list is being asked for.
+    pub(crate) fn begin_list(&mut self) {
+        self.listing = Some(Listing { mark: self.clock, ..Listing::default() });
+    }
+
+    /// The list did not come.
+    pub(crate) fn abandon_list(&mut self) {
+        self.listing = None;
+    }
+
+    /// The list that was begun has come: what it does not name has ended.
+    pub(crate) fn apply_list(&mut self, containers: Vec<Container>, now: Instant) {
+        let Some(listing) = self.listing.take() else { return };
+        if !self.listed {
+            self.news.hold(now);
+        }
+        self.listed = true;
+        let mut named = HashSet::with_capacity(containers.len());
+        for container in containers {
+            if container.life != Life::Ended {
+                named.insert(Arc::clone(&container.id));
+                self.take_listed(container, &listing);
+            }
+        }
+        let is_lost = |entry: &Entry| entry.touched <= listing.mark && !named.contains(&entry.container.id);
+        let lost: Vec<_> =
+            self.entries.values().filter(|entry| is_lost(entry)).map(|entry| Arc::clone(&entry.container.id)).collect();
+        for id in lost {
+            self.remove(&id, now);
+        }
+    }
+
+    fn take_listed(&mut self, container: Container, listing: &Listing) {
+        let id = Arc::clone(&container.id);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            let state = entry.touched <= listing.mark;
+            entry.asked &= !std::mem::take(&mut entry.failed);
+            self.learn(&id, container, state);
+        } else if let Some(identity) = container.identity.clone()
+            && !listing.ended.contains(&id)
+            && self.own.id.as_ref() != Some(&id)
+        {
+            let missed = listing.missed.contains(&id);
+            self.insert(Entry { asked: missed, ..Entry::new(container, identity, listing.mark) });
+            if missed {
+                self.jobs.push(Job::Inspect { id, ticket: self.clock, urgent: true });
+            }
+        }
+    }
+
+    /// The answer to [`Job::Inspect`]; None when there is no such container.
+    pub(crate) fn inspected(&mut self, id: &ContainerId, ticket: u64, answer: Option<Container>, now: Instant) {
+        let Some(entry) = self.entries.get_mut(id).filter(|entry| ticket >= entry.born) else { return };
+        entry.asked = false;
+        let state = entry.touched <= ticket;
+        match answer {
+            Some(container) if container.life != Life::Ended => {
+                self.learn(id, container, state);
+                let signalled = self.entries.get_mut(id).and_then(|entry| entry.signalled.take());
+                if let Some(number) = signalled {
+                    self.signal(id, number, now);
+                }
+            }
+            Some(_) if !state => {}
+            Some(_) | None => self.remove(id, now),
+        }
+    }
+
+    /// An inspection failed: the list will have to do.
+    pub(crate) fn inspection_failed(&mut self, id: &ContainerId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.failed = true;
+        if !entry.seen {
+            self.jobs.push(Job::List);
+        }
+    }
+
+    fn learn(&mut self, id: &ContainerId, container: Container, state: bool) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        let had_port = matches!(entry.container.port, Port::At(_));
+        entry.learn(container, state);
+        let has_port = matches!(entry.container.port, Port::At(_));
+        if had_port != has_port {
+            let tally = self.tallies.entry(entry.identity.key.clone()).or_default();
+            tally.ported = tally.ported + usize::from(has_port) - usize::from(had_port);
+        }
+        self.dirty.push(Arc::clone(id));
+    }
+}

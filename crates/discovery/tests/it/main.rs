@@ -1,0 +1,8 @@
+//! Discovery against a fake engine that speaks the real protocol over a real socket.
+
+mod choice;
+mod engine;
+mod harness;
+mod lifecycle;
+mod measure;
+mod networks;
