@@ -1,0 +1,20 @@
+//! The request's way, seen from both ends: a raw client before it and scripted replicas behind it.
+//!
+//! One file per topic. Everything that reaches a replica is also judged for being canonical.
+
+mod bodies;
+mod broken;
+mod cancel;
+mod fields;
+mod forwarded;
+mod interim;
+mod keep_alive;
+mod limits;
+mod load;
+mod replicas;
+mod stop;
+mod streaming;
+#[path = "../support/mod.rs"]
+mod support;
+mod trailers;
+mod upgrade;

@@ -1,0 +1,115 @@
+//! A proxy before scripted replicas, as every test here needs one.
+#![allow(dead_code, reason = "each test program uses its own part of it")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use divisi_model::{Policy, Published, Readiness, Service, Snapshot};
+use divisi_proxy::{Limits, Running, Settings};
+use divisi_testkit::client::{Client, Response, fetch};
+use divisi_testkit::replica::Replica;
+
+/// A running proxy; dropping it stops it without waiting.
+pub(crate) struct Proxy {
+    pub(crate) running: Option<Running>,
+    pub(crate) published: Arc<Published>,
+    pub(crate) members: Vec<Arc<divisi_model::Replica>>,
+    addr: SocketAddr,
+}
+
+/// What an untouched divisi uses, on one worker and a free port.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        workers: 1,
+        trust: Vec::new(),
+        replica_header: false,
+        limits: Limits::default(),
+    }
+}
+
+impl Proxy {
+    /// A proxy with plain settings before those replicas, which it takes in turn.
+    pub(crate) fn before(replicas: &[&Replica]) -> Self {
+        Self::with(settings(), replicas)
+    }
+
+    /// A proxy whose limits were changed by `change`.
+    pub(crate) fn limited(change: impl FnOnce(&mut Limits), replicas: &[&Replica]) -> Self {
+        let mut settings = settings();
+        change(&mut settings.limits);
+        Self::with(settings, replicas)
+    }
+
+    /// A proxy with those settings before those replicas.
+    pub(crate) fn with(settings: Settings, replicas: &[&Replica]) -> Self {
+        let addrs: Vec<_> = replicas.iter().map(|replica| replica.addr()).collect();
+        Self::at(settings, &addrs)
+    }
+
+    /// A proxy before replicas at those addresses, whether anybody listens there or not.
+    pub(crate) fn at(settings: Settings, addrs: &[SocketAddr]) -> Self {
+        let member = |(at, addr): (usize, &SocketAddr)| {
+            divisi_model::Replica::new(format!("web-{}", at + 1), *addr, Readiness::Ready)
+        };
+        let members: Vec<_> = addrs.iter().enumerate().map(member).collect();
+        let service = Service::new("web", Policy::RoundRobin, members.clone(), members.len());
+        Self::serving(settings, Snapshot::of(Arc::new(service)), members)
+    }
+
+    /// A proxy with that snapshot.
+    pub(crate) fn serving(settings: Settings, snapshot: Snapshot, members: Vec<Arc<divisi_model::Replica>>) -> Self {
+        let published = Published::new(snapshot);
+        let running = divisi_proxy::start(settings, Arc::clone(&published)).expect("the proxy starts");
+        let addr = running.local_addr();
+        Self { running: Some(running), published, members, addr }
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// A connection to it.
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.addr)
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn fetch(&self, request: impl AsRef<[u8]>) -> Response {
+        fetch(self.addr, request)
+    }
+
+    /// Stops it; whether everything had finished by the deadline.
+    pub(crate) fn stop(&mut self, deadline: Duration) -> bool {
+        self.running.take().is_none_or(|running| running.stop(deadline))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+/// A plain GET.
+pub(crate) const GET: &str = "GET / HTTP/1.1\r\nHost: app.test\r\n\r\n";
+
+/// An address on loopback where nobody listens, and nobody else will while this exists.
+pub(crate) struct Nobody {
+    socket: socket2::Socket,
+}
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        Self { socket }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        let addr = self.socket.local_addr().expect("a bound socket has an address");
+        addr.as_socket().expect("an address of the internet")
+    }
+}
