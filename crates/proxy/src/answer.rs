@@ -64,7 +64,8 @@ impl<T: Transport> Answer for Http1Answer<'_, T> {
 
     fn begin(&mut self, head: &ResponseHead, replica: &Replica, in_step: bool) {
         self.ends_with_connection = !rewrite::delimits_itself(head, self.version);
-        self.keep_alive &= in_step && !self.ends_with_connection;
+        // RFC 9112 9.6: said as early as it is known.
+        self.keep_alive &= in_step && !self.ends_with_connection && !self.worker.clock.is_stopping();
         self.begun.set(true);
         self.writer.coding = rewrite::coding(head, self.version);
         let date = self.worker.date.borrow();

@@ -8,14 +8,12 @@ use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use divisi_http1::chunked::{Chunked, SizeLine};
-use divisi_http1::{BodyError, BodyLength, Buffer, Decoder, HeadLimits, trailer};
+use divisi_http1::{BodyError, BodyLength, Decoder, HeadLimits, trailer};
 
 use crate::clock::{Elapsed, TICK, Timer};
+use crate::desk::Window;
 use crate::error::{Error, Fault};
-use crate::transport::{Transport, read, write_all};
-
-/// Where a read buffer stops growing. Larger ones save few system calls and cost cache.
-const LARGEST_BUFFER: usize = 64 * 1024;
+use crate::transport::{Transport, fill, write_all};
 
 /// Below this many bytes a copy is cheaper than a second part for the kernel to look at.
 const COPY_BELOW: usize = 4096;
@@ -105,7 +103,7 @@ impl Patience<'_> {
 /// A body that is read from a connection.
 pub(crate) struct Reader<'a, T> {
     pub(crate) transport: &'a T,
-    pub(crate) buffer: &'a mut Buffer,
+    pub(crate) buffer: &'a mut Window,
     pub(crate) decoder: Decoder,
     pub(crate) timer: &'a Timer,
     pub(crate) patience: Patience<'a>,
@@ -122,7 +120,7 @@ pub(crate) struct Reader<'a, T> {
 impl<'a, T: Transport> Reader<'a, T> {
     pub(crate) fn new(
         transport: &'a T,
-        buffer: &'a mut Buffer,
+        buffer: &'a mut Window,
         length: BodyLength,
         timer: &'a Timer,
         patience: Patience<'a>,
@@ -139,24 +137,17 @@ impl<'a, T: Transport> Reader<'a, T> {
     }
 
     async fn fill(&mut self) -> Result<usize, Error> {
-        if self.buffer.space().is_empty() {
+        if self.buffer.is_full() {
             // Data never fills the buffer, it is used first. This is a trailer section without an end.
             return Err(self.malformed(Chunked::window_full()));
         }
-        let space = self.buffer.space();
-        let room = space.len();
         self.timer.arm(self.allowance);
-        let count = match self.timer.limit(read(self.transport, space)).await {
+        let count = match self.timer.limit(fill(self.transport, self.buffer)).await {
             Ok(Ok(count)) => count,
             Ok(Err(_)) => return Err(self.broken_off()),
             Err(Elapsed) => return Err(self.too_slow()),
         };
-        self.buffer.advance(count);
         self.allowance = self.patience.next(self.timer.remaining().saturating_sub(TICK), count);
-        if count == room {
-            // There was more than room for it: fewer, larger reads from now on.
-            self.buffer.grow(LARGEST_BUFFER.min(self.buffer.capacity() * 2));
-        }
         Ok(count)
     }
 
@@ -208,10 +199,9 @@ impl<T: Transport> Source for Reader<'_, T> {
     async fn gone(&mut self) -> Error {
         self.release();
         // Bytes of a next message are kept for it, as far as there is room.
-        while !self.buffer.space().is_empty() {
-            match read(self.transport, self.buffer.space()).await {
-                Ok(0) | Err(_) => return Error::ClientLeft,
-                Ok(count) => self.buffer.advance(count),
+        while !self.buffer.is_full() {
+            if !matches!(fill(self.transport, self.buffer).await, Ok(1..)) {
+                return Error::ClientLeft;
             }
         }
         pending().await

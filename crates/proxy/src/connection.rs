@@ -1,21 +1,23 @@
 //! One client's connection: requests one after the other, and nothing held between two of them.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use divisi_http1::scan::{Scan, leading_empty_lines};
-use divisi_http1::{Buffer, HeadError, HeadLimits, RequestHead};
+use divisi_http1::{HeadError, HeadLimits, RequestHead};
 
 use crate::body::readable;
 use crate::clock::{Elapsed, Timer};
-use crate::desk::Desk;
+use crate::desk::{Desk, Window};
 use crate::error::Error;
 use crate::exchange::{self, After};
 use crate::record::Record;
 use crate::rewrite::Identity;
-use crate::transport::{Transport, read};
+use crate::transport::{Transport, fill, poll_fill};
 use crate::worker::Worker;
 
 /// How long a client that is still sending is listened to after its last response.
@@ -45,8 +47,9 @@ pub(crate) async fn serve<T: Transport>(transport: T, peer: SocketAddr, worker: 
         // connection.
         match Box::pin(client.work(&worker)).await {
             After::Next => patience = limits.idle_timeout,
+            After::Rest => {}
             After::Close => return,
-            After::Linger => return client.linger().await,
+            After::Linger => return client.linger(&worker).await,
             After::Reset => return client.transport.reset_on_close(),
         }
     }
@@ -56,6 +59,12 @@ impl<T: Transport> Client<T> {
     /// Serves requests until the client has none waiting.
     async fn work(&self, worker: &Worker) -> After {
         let mut desk = worker.desks.take();
+        // The event loop may have been wrong, as it is about every new connection: then nothing is held while waiting.
+        match poll_fn(|context| Poll::Ready(poll_fill(&self.transport, &mut desk.from_client, context))).await {
+            Poll::Ready(Ok(1..)) => {}
+            Poll::Ready(_) => return After::Close,
+            Poll::Pending => return After::Rest,
+        }
         loop {
             self.timer.arm(worker.settings.limits.head_timeout);
             let Desk { from_client, request, .. } = &mut *desk;
@@ -72,7 +81,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Reads one request head.
-    async fn receive(&self, buffer: &mut Buffer, head: &mut RequestHead, limits: HeadLimits) -> Result<(), Error> {
+    async fn receive(&self, buffer: &mut Window, head: &mut RequestHead, limits: HeadLimits) -> Result<(), Error> {
         let mut scan = Scan::default();
         loop {
             if begins(buffer)?
@@ -85,11 +94,11 @@ impl<T: Transport> Client<T> {
             if buffer.len() >= limits.size {
                 return Err(Error::BadRequest(scan.too_large()));
             }
-            if buffer.space().is_empty() {
-                buffer.grow(limits.size.min(buffer.capacity() * 2));
+            if buffer.is_full() {
+                buffer.grow(limits.size);
             }
-            let count = match self.timer.limit(read(&self.transport, buffer.space())).await {
-                Ok(Ok(count)) if count > 0 => count,
+            match self.timer.limit(fill(&self.transport, buffer)).await {
+                Ok(Ok(1..)) => {}
                 Ok(Ok(_)) if !buffer.is_empty() => {
                     return Err(Error::BadRequest(HeadError::Malformed(
                         "the connection ended within the request head",
@@ -97,8 +106,7 @@ impl<T: Transport> Client<T> {
                 }
                 Ok(_) => return Err(Error::ClientLeft),
                 Err(Elapsed) => return Err(Error::ClientTooSlow),
-            };
-            buffer.advance(count);
+            }
         }
     }
 
@@ -121,11 +129,15 @@ impl<T: Transport> Client<T> {
 
     /// RFC 9112 9.6: closing while the client sends would reset the connection, and the reset could overtake the response.
     /// So our side ends first, and the client's bytes are thrown away for a while.
-    async fn linger(&self) {
+    async fn linger(&self, worker: &Worker) {
         self.transport.finish();
         self.timer.arm(LINGER);
-        let mut waste = vec![0; 8192];
-        let drain = async { while matches!(read(&self.transport, &mut waste).await, Ok(count) if count > 0) {} };
+        let mut desk = worker.desks.take();
+        let drain = async {
+            while matches!(fill(&self.transport, &mut desk.from_client).await, Ok(1..)) {
+                desk.from_client.clear();
+            }
+        };
         // Ends with the client or with the time; either will do.
         let _: Result<(), Elapsed> = self.timer.limit(drain).await;
     }
@@ -135,7 +147,7 @@ impl<T: Transport> Client<T> {
 ///
 /// RFC 9112 3.1: a request begins with a token. What does not (a TLS handshake on this port, most often) is refused before
 /// its end, for which we might wait in vain.
-fn begins(buffer: &mut Buffer) -> Result<bool, Error> {
+fn begins(buffer: &mut Window) -> Result<bool, Error> {
     let empty = leading_empty_lines(buffer.filled()).map_err(Error::BadRequest)?;
     buffer.consume(empty);
     match buffer.filled() {

@@ -8,22 +8,89 @@ use std::rc::Rc;
 
 use divisi_http1::{Buffer, RequestHead, ResponseHead};
 
-/// Most heads, and small bodies with them, fit at once.
-const BUFFER: usize = 16 * 1024;
+/// What is read into. Larger ones save few system calls and cost cache.
+const LARGE: usize = 64 * 1024;
 
-/// Buffers above this size go back to the system with the end of the exchange that needed them.
-const KEPT_BUFFER: usize = 64 * 1024;
+/// What may wait in a small buffer for more to come: most heads that arrive in pieces.
+const SMALL: usize = 4 * 1024;
+
+/// How many large buffers wait for the next read. Most reads are used up at once, so that a few serve everybody.
+const KEPT_BUFFERS: usize = 64;
 
 /// How many desks wait for the next request; more than that many at once are a burst.
-const KEPT_DESKS: usize = 256;
+const KEPT_DESKS: usize = 1024;
+
+/// What a peer sent and nobody has used yet.
+///
+/// It has a large buffer only while there is something to do: [`open`](Self::open) takes one for reading, and
+/// [`settle`](Self::settle) gives it back before a wait. So the buffers that are written and read stay few, and in cache.
+#[derive(Debug)]
+pub(crate) struct Window {
+    buffer: Buffer,
+    home: Desks,
+}
+
+impl Window {
+    fn new(home: &Desks) -> Self {
+        Self { buffer: Buffer::default(), home: home.clone() }
+    }
+
+    /// Takes a large buffer, to be read into.
+    pub(crate) fn open(&mut self) {
+        if self.buffer.capacity() < LARGE {
+            let large = self.home.buffers.borrow_mut().pop();
+            self.move_to(large.unwrap_or_else(|| Buffer::with_capacity(LARGE)));
+        }
+    }
+
+    /// Gives the large buffer back, if what waits in it is little or nothing.
+    pub(crate) fn settle(&mut self) {
+        match self.buffer.len() {
+            0 if self.buffer.capacity() > 0 => self.move_to(Buffer::default()),
+            1..=SMALL if self.buffer.capacity() > SMALL => self.move_to(Buffer::with_capacity(SMALL)),
+            _ => {}
+        }
+    }
+
+    /// Whether nothing more can be read before something is used.
+    pub(crate) fn is_full(&self) -> bool {
+        self.buffer.len() >= LARGE && self.buffer.len() == self.buffer.capacity()
+    }
+
+    fn move_to(&mut self, mut next: Buffer) {
+        let waiting = self.buffer.filled();
+        if !waiting.is_empty() {
+            next.space()[..waiting.len()].copy_from_slice(waiting);
+            next.advance(waiting.len());
+        }
+        let mut last = std::mem::replace(&mut self.buffer, next);
+        let mut kept = self.home.buffers.borrow_mut();
+        if last.capacity() == LARGE && kept.len() < KEPT_BUFFERS {
+            last.clear();
+            kept.push(last);
+        }
+    }
+}
+
+impl Deref for Window {
+    type Target = Buffer;
+
+    fn deref(&self) -> &Buffer {
+        &self.buffer
+    }
+}
+
+impl DerefMut for Window {
+    fn deref_mut(&mut self) -> &mut Buffer {
+        &mut self.buffer
+    }
+}
 
 /// The memory of one busy connection.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    /// What the client sent and nobody has used yet.
-    pub(crate) from_client: Buffer,
-    /// What the replica sent and nobody has used yet.
-    pub(crate) from_replica: Buffer,
+    pub(crate) from_client: Window,
+    pub(crate) from_replica: Window,
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
     /// What waits to be written to the client.
@@ -33,38 +100,41 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    fn new() -> Self {
+    fn new(home: &Desks) -> Self {
         Self {
-            from_client: Buffer::with_capacity(BUFFER),
-            from_replica: Buffer::with_capacity(BUFFER),
+            from_client: Window::new(home),
+            from_replica: Window::new(home),
             request: RequestHead::default(),
             response: ResponseHead::default(),
-            to_client: Vec::with_capacity(1024),
-            to_replica: Vec::with_capacity(1024),
+            to_client: Vec::new(),
+            to_replica: Vec::new(),
         }
     }
 
     fn clear(&mut self) {
-        for buffer in [&mut self.from_client, &mut self.from_replica] {
-            buffer.reset(KEPT_BUFFER);
+        for window in [&mut self.from_client, &mut self.from_replica] {
+            window.clear();
+            window.settle();
         }
         for pending in [&mut self.to_client, &mut self.to_replica] {
             pending.clear();
-            pending.shrink_to(KEPT_BUFFER);
+            pending.shrink_to(SMALL);
         }
     }
 }
 
-/// The desks that nobody works at.
+/// The desks that nobody works at, and the buffers that nobody reads into.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Desks {
-    free: Rc<RefCell<Vec<Desk>>>,
+    #[expect(clippy::vec_box, reason = "a desk changes hands twice per request; its box is one pointer to move")]
+    free: Rc<RefCell<Vec<Box<Desk>>>>,
+    buffers: Rc<RefCell<Vec<Buffer>>>,
 }
 
 impl Desks {
     /// A free desk, or a new one.
     pub(crate) fn take(&self) -> Borrowed {
-        let desk = self.free.borrow_mut().pop().unwrap_or_else(Desk::new);
+        let desk = self.free.borrow_mut().pop().unwrap_or_else(|| Box::new(Desk::new(self)));
         Borrowed { desk: Some(desk), home: self.clone() }
     }
 
@@ -73,6 +143,9 @@ impl Desks {
         let mut free = self.free.borrow_mut();
         let kept = free.len().div_ceil(2);
         free.truncate(kept);
+        let mut buffers = self.buffers.borrow_mut();
+        let kept = buffers.len().div_ceil(2);
+        buffers.truncate(kept);
     }
 }
 
@@ -80,7 +153,7 @@ impl Desks {
 #[derive(Debug)]
 pub(crate) struct Borrowed {
     /// Empty only while it is dropped.
-    desk: Option<Desk>,
+    desk: Option<Box<Desk>>,
     home: Desks,
 }
 
@@ -88,22 +161,22 @@ impl Deref for Borrowed {
     type Target = Desk;
 
     fn deref(&self) -> &Desk {
-        self.desk.as_ref().expect("present until dropped")
+        self.desk.as_deref().expect("present until dropped")
     }
 }
 
 impl DerefMut for Borrowed {
     fn deref_mut(&mut self) -> &mut Desk {
-        self.desk.as_mut().expect("present until dropped")
+        self.desk.as_deref_mut().expect("present until dropped")
     }
 }
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
         if let Some(mut desk) = self.desk.take() {
+            desk.clear();
             let mut free = self.home.free.borrow_mut();
             if free.len() < KEPT_DESKS {
-                desk.clear();
                 free.push(desk);
             }
         }

@@ -9,14 +9,14 @@
 
 use std::cell::Cell;
 
-use divisi_http1::{Buffer, RequestHead, ResponseHead};
+use divisi_http1::{RequestHead, ResponseHead};
 use divisi_model::{Lease, NoReplica, Service, Tried};
 
 use crate::answer::Http1Answer;
 use crate::body::{Coding, Patience, Reader, Source, Writer};
 use crate::clock::Timer;
 use crate::connection::Client;
-use crate::desk::Desk;
+use crate::desk::{Desk, Window};
 use crate::error::{Error, Fault};
 use crate::forward::{Attempt, Failed};
 use crate::record::Record;
@@ -32,6 +32,8 @@ pub(crate) enum After {
     Linger,
     /// The next request.
     Next,
+    /// Nothing has come yet, as it turned out.
+    Rest,
     /// The response broke off, and only a reset says so.
     Reset,
 }
@@ -92,7 +94,7 @@ fn broken_off<T>(
 
 /// What one exchange works with on the replica's side.
 struct Hands<'a> {
-    from_replica: &'a mut Buffer,
+    from_replica: &'a mut Window,
     response: &'a mut ResponseHead,
     to_replica: &'a mut Vec<u8>,
     reply: &'a Timer,
@@ -170,7 +172,7 @@ impl<T: Transport> Client<T> {
     fn body<'a>(
         &'a self,
         request: &RequestHead,
-        buffer: &'a mut Buffer,
+        buffer: &'a mut Window,
         worker: &Worker,
         begun: &'a Cell<bool>,
     ) -> Reader<'a, T> {

@@ -8,18 +8,22 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use divisi_http1::scan::Scan;
-use divisi_http1::{BodyLength, Buffer, HeadError, HeadLimits, RequestHead, ResponseHead};
+use divisi_http1::{BodyLength, HeadError, HeadLimits, RequestHead, ResponseHead};
 use divisi_model::Lease;
 use tokio::net::TcpStream;
 
 use crate::answer::Answer;
 use crate::body::{Coding, Patience, Reader, Source, Writer, pump};
 use crate::clock::{Elapsed, Timer};
+use crate::desk::Window;
 use crate::error::{Error, Fault};
 use crate::rewrite::{self, Identity};
-use crate::transport::{Tcp, read};
+use crate::transport::{Tcp, fill};
 use crate::tunnel;
 use crate::worker::Worker;
+
+/// Interim responses (RFC 9110 15.2) that one request may bring: each buys time, and time must end.
+const MOST_INTERIM: usize = 100;
 
 /// Everything one attempt needs besides the two ends of the client's connection.
 pub(crate) struct Attempt<'a> {
@@ -28,7 +32,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) request: &'a RequestHead,
     pub(crate) identity: &'a Identity,
     /// What the replica sent and nobody has used yet.
-    pub(crate) buffer: &'a mut Buffer,
+    pub(crate) buffer: &'a mut Window,
     pub(crate) response: &'a mut ResponseHead,
     /// What waits to be written to the replica.
     pub(crate) pending: &'a mut Vec<u8>,
@@ -181,7 +185,7 @@ async fn duplex(
 /// The way back from the replica.
 struct Back<'a> {
     stream: &'a Tcp,
-    buffer: &'a mut Buffer,
+    buffer: &'a mut Window,
     response: &'a mut ResponseHead,
     reply: &'a Timer,
 }
@@ -197,12 +201,17 @@ impl Back<'_> {
         answer: &mut A,
     ) -> Result<(Download, bool), Error> {
         let Back { stream, buffer, response, reply } = self;
-        loop {
-            receive(stream, buffer, response, request, reply, worker.head_limits).await?;
+        receive(stream, buffer, response, request, reply, worker.head_limits).await?;
+        for passed in 0.. {
             if !response.is_interim() {
                 break;
             }
+            if passed == MOST_INTERIM {
+                return Err(Error::BadResponse(HeadError::Malformed("interim responses without end")));
+            }
             answer.interim(response).await?;
+            reply.arm(worker.settings.limits.response_timeout);
+            receive(stream, buffer, response, request, reply, worker.head_limits).await?;
         }
         if response.status() == 101 {
             // RFC 9110 7.8: only to a protocol that the client has offered.
@@ -224,7 +233,7 @@ impl Back<'_> {
 /// Reads one response head.
 async fn receive(
     stream: &Tcp,
-    buffer: &mut Buffer,
+    buffer: &mut Window,
     head: &mut ResponseHead,
     request: &RequestHead,
     timer: &Timer,
@@ -240,10 +249,10 @@ async fn receive(
         if buffer.len() >= limits.size {
             return Err(Error::BadResponse(HeadError::TooLarge));
         }
-        if buffer.space().is_empty() {
-            buffer.grow(limits.size.min(buffer.capacity() * 2));
+        if buffer.is_full() {
+            buffer.grow(limits.size);
         }
-        let count = match timer.limit(read(stream, buffer.space())).await {
+        let count = match timer.limit(fill(stream, buffer)).await {
             Ok(Ok(count)) => count,
             Ok(Err(error)) => return Err(ended(buffer, Some(&error))),
             Err(Elapsed) => return Err(Error::ResponseTimeout),
@@ -251,7 +260,6 @@ async fn receive(
         if count == 0 {
             return Err(ended(buffer, None));
         }
-        buffer.advance(count);
         if !b"HTTP/".starts_with(&buffer.filled()[..buffer.len().min(5)]) {
             return Err(Error::BadResponse(HeadError::Malformed("not an HTTP/1.1 response")));
         }
@@ -259,7 +267,7 @@ async fn receive(
 }
 
 /// The connection ended before the head did.
-fn ended(buffer: &Buffer, error: Option<&io::Error>) -> Error {
+fn ended(buffer: &Window, error: Option<&io::Error>) -> Error {
     if !buffer.is_empty() {
         return Error::BadResponse(HeadError::Malformed("the connection ended within the response head"));
     }

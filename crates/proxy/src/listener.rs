@@ -1,10 +1,13 @@
 //! Where clients connect: one listening socket per worker, and the bound on connections.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -45,23 +48,39 @@ fn socket(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Takes connections until the program stops, and then those that wait already.
+/// Takes connections until the program stops, and then those that the kernel has taken already.
 pub(crate) async fn accept(listener: tokio::net::TcpListener, worker: Rc<Worker>, shared: Arc<Shared>) {
-    loop {
+    let mut stopping = pin!(worker.stopping.notified());
+    while !worker.clock.is_stopping() {
         if shared.connections.load(Ordering::Relaxed) >= worker.settings.limits.connections {
             // They wait in the kernel's queue until somebody leaves.
             sleep(TICK).await;
             continue;
         }
-        match listener.accept().await {
-            Ok((stream, peer)) => start(stream, peer, &worker, &shared),
-            Err(error) if is_about_one_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections; trying again");
-                sleep(Duration::from_millis(100)).await;
-            }
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => start(stream, peer, &worker, &shared),
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections; trying again");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            },
+            () = &mut stopping => {}
         }
     }
+    while let Some(Ok((stream, peer))) = waiting(&listener).await {
+        start(stream, peer, &worker, &shared);
+    }
+}
+
+/// A connection that waits already, if there is one.
+async fn waiting(listener: &tokio::net::TcpListener) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+    poll_fn(|context| match listener.poll_accept(context) {
+        Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 fn start(stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>, shared: &Arc<Shared>) {

@@ -12,6 +12,8 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::desk::Window;
+
 /// A stream of bytes whose two directions are used at once by one task, hence `&self` everywhere.
 pub(crate) trait Transport {
     /// Waits until reading would not wait: bytes, an end or an error.
@@ -78,9 +80,25 @@ impl Transport for Tcp {
     }
 }
 
-/// Reads what is there; 0 is the peer's end.
-pub(crate) async fn read(transport: &impl Transport, space: &mut [u8]) -> io::Result<usize> {
-    poll_fn(|context| transport.poll_read(context, space)).await
+/// Reads what is there into `window`; 0 is the peer's end.
+pub(crate) async fn fill(transport: &impl Transport, window: &mut Window) -> io::Result<usize> {
+    poll_fn(|context| poll_fill(transport, window, context)).await
+}
+
+/// One try of [`fill`].
+pub(crate) fn poll_fill(
+    transport: &impl Transport,
+    window: &mut Window,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    window.open();
+    let read = transport.poll_read(context, window.space());
+    match read {
+        Poll::Ready(Ok(count)) => window.advance(count),
+        Poll::Ready(Err(_)) => {}
+        Poll::Pending => window.settle(),
+    }
+    read
 }
 
 /// Writes all of `parts`.

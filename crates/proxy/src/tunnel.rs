@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use divisi_http1::{BodyLength, Buffer, HeadLimits};
+use divisi_http1::{BodyLength, HeadLimits};
 
 use crate::body::{Coding, Patience, Reader, Sink, Source, Writer, pump};
 use crate::clock::Timer;
+use crate::desk::Window;
 use crate::error::{Error, Fault};
 use crate::transport::Transport;
 
@@ -13,7 +14,7 @@ use crate::transport::Transport;
 /// half-close). One timer serves both directions: a tunnel is silent only when nothing moves either way.
 pub(crate) async fn run<T: Transport>(
     replica: &T,
-    from_replica: &mut Buffer,
+    from_replica: &mut Window,
     to_replica: &mut Vec<u8>,
     client_source: &mut impl Source,
     client_sink: &mut impl Sink,

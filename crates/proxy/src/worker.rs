@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use divisi_http1::HeadLimits;
 use divisi_model::Published;
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::{Clock, TICK};
@@ -44,6 +45,8 @@ pub(crate) struct Worker {
     pub(crate) tally: Arc<Tally>,
     /// Now, as an IMF-fixdate (RFC 9110 5.6.7), up to a second old.
     pub(crate) date: RefCell<String>,
+    /// Told once, when the program is about to stop.
+    pub(crate) stopping: Notify,
     /// This worker's client connections.
     pub(crate) connections: Cell<usize>,
 }
@@ -64,13 +67,13 @@ pub(crate) fn run(shared: &Arc<Shared>, listener: std::net::TcpListener, tally: 
         desks: Desks::default(),
         tally,
         date: RefCell::new(now()),
+        stopping: Notify::new(),
         connections: Cell::new(0),
     });
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let accepting = tokio::task::spawn_local(listener::accept(listener, Rc::clone(&worker), Arc::clone(shared)));
+        tokio::task::spawn_local(listener::accept(listener, Rc::clone(&worker), Arc::clone(shared)));
         tick(&worker, shared).await;
-        accepting.abort();
         Ok(())
     })
 }
@@ -86,6 +89,7 @@ async fn tick(worker: &Worker, shared: &Shared) {
         ticks.tick().await;
         if shared.stopping.load(Relaxed) {
             worker.clock.stop();
+            worker.stopping.notify_one();
             if worker.connections.get() == 0 || shared.aborting.load(Relaxed) {
                 return;
             }
