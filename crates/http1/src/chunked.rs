@@ -199,8 +199,11 @@ impl SizeLine {
 mod tests {
     use super::*;
 
+    /// A body's data and its trailer section; `None` where the end has not come.
+    type Found = Option<(Vec<u8>, Vec<u8>)>;
+
     /// Feeds a body in steps of `step` bytes; its data and trailer section, or the error.
-    fn decode(body: &[u8], step: usize) -> Result<Option<(Vec<u8>, Vec<u8>)>, BodyError> {
+    fn decode(body: &[u8], step: usize) -> Result<Found, BodyError> {
         let mut chunked = Chunked::default();
         let mut window = Vec::new();
         let mut data = Vec::new();
@@ -216,7 +219,7 @@ mod tests {
         Ok(None)
     }
 
-    fn each_way(body: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, BodyError> {
+    fn each_way(body: &[u8]) -> Result<Found, BodyError> {
         let whole = decode(body, body.len());
         for step in 1..body.len() {
             assert_eq!(decode(body, step).is_err(), whole.is_err(), "step {step}");

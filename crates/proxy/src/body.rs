@@ -3,7 +3,7 @@
 //! HTTP/2 joins here: a stream of its frames is another [`Source`] and another [`Sink`].
 
 use std::cell::Cell;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
@@ -241,15 +241,12 @@ pub(crate) struct Writer<'a, T> {
 }
 
 impl<T: Transport> Writer<'_, T> {
+    /// Writes what waits, and then `parts` of a body.
     async fn send(&mut self, data: &[u8], tail: &[u8]) -> Result<(), Error> {
         self.timer.arm(self.silence);
-        let mut parts = [IoSlice::new(self.pending), IoSlice::new(data), IoSlice::new(tail)];
-        let parts = match (self.pending.is_empty(), tail.is_empty()) {
-            (true, true) => &mut parts[1..2],
-            (false, true) if data.is_empty() => &mut parts[..1],
-            (false, true) => &mut parts[..2],
-            _ => &mut parts[..],
-        };
+        let parts = &mut [IoSlice::new(self.pending), IoSlice::new(data), IoSlice::new(tail)];
+        // Most heads come with a small body or with none, and one part is cheaper to write than three.
+        let parts = if data.is_empty() && tail.is_empty() { &mut parts[..1] } else { &mut parts[..] };
         let sent = self.timer.limit(write_all(self.transport, parts)).await;
         self.pending.clear();
         self.sent = true;
@@ -310,9 +307,4 @@ impl<T: Transport> Sink for Writer<'_, T> {
     fn finish(&mut self) {
         self.transport.finish();
     }
-}
-
-/// Waits until reading from `transport` would not wait.
-pub(crate) async fn readable(transport: &impl Transport) -> io::Result<()> {
-    poll_fn(|context| transport.poll_readable(context)).await
 }

@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 use divisi_http1::{Buffer, RequestHead, ResponseHead};
 
+use crate::clock::{Clock, Timer};
+
 /// What is read into. Larger ones save few system calls and cost cache.
 const LARGE: usize = 64 * 1024;
 
@@ -27,26 +29,25 @@ const KEPT_DESKS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Window {
     buffer: Buffer,
-    home: Desks,
+    home: Buffers,
 }
 
 impl Window {
-    fn new(home: &Desks) -> Self {
+    pub(crate) fn new(home: &Buffers) -> Self {
         Self { buffer: Buffer::default(), home: home.clone() }
     }
 
     /// Takes a large buffer, to be read into.
     pub(crate) fn open(&mut self) {
         if self.buffer.capacity() < LARGE {
-            let large = self.home.buffers.borrow_mut().pop();
-            self.move_to(large.unwrap_or_else(|| Buffer::with_capacity(LARGE)));
+            self.move_to(self.home.take());
         }
     }
 
     /// Gives the large buffer back, if what waits in it is little or nothing.
     pub(crate) fn settle(&mut self) {
         match self.buffer.len() {
-            0 if self.buffer.capacity() > 0 => self.move_to(Buffer::default()),
+            0 => self.home.keep(std::mem::take(&mut self.buffer)),
             1..=SMALL if self.buffer.capacity() > SMALL => self.move_to(Buffer::with_capacity(SMALL)),
             _ => {}
         }
@@ -63,12 +64,7 @@ impl Window {
             next.space()[..waiting.len()].copy_from_slice(waiting);
             next.advance(waiting.len());
         }
-        let mut last = std::mem::replace(&mut self.buffer, next);
-        let mut kept = self.home.buffers.borrow_mut();
-        if last.capacity() == LARGE && kept.len() < KEPT_BUFFERS {
-            last.clear();
-            kept.push(last);
-        }
+        self.home.keep(std::mem::replace(&mut self.buffer, next));
     }
 }
 
@@ -89,7 +85,6 @@ impl DerefMut for Window {
 /// The memory of one busy connection.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    pub(crate) from_client: Window,
     pub(crate) from_replica: Window,
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
@@ -97,25 +92,25 @@ pub(crate) struct Desk {
     pub(crate) to_client: Vec<u8>,
     /// What waits to be written to the replica.
     pub(crate) to_replica: Vec<u8>,
+    /// Bounds what comes from the replica.
+    pub(crate) reply: Timer,
 }
 
 impl Desk {
-    fn new(home: &Desks) -> Self {
+    fn new(buffers: &Buffers, clock: &Rc<Clock>) -> Self {
         Self {
-            from_client: Window::new(home),
-            from_replica: Window::new(home),
+            from_replica: Window::new(buffers),
             request: RequestHead::default(),
             response: ResponseHead::default(),
             to_client: Vec::new(),
             to_replica: Vec::new(),
+            reply: Timer::new(clock),
         }
     }
 
     fn clear(&mut self) {
-        for window in [&mut self.from_client, &mut self.from_replica] {
-            window.clear();
-            window.settle();
-        }
+        self.from_replica.clear();
+        self.from_replica.settle();
         for pending in [&mut self.to_client, &mut self.to_replica] {
             pending.clear();
             pending.shrink_to(SMALL);
@@ -123,18 +118,37 @@ impl Desk {
     }
 }
 
-/// The desks that nobody works at, and the buffers that nobody reads into.
+/// The large buffers that nobody reads into.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Buffers(Rc<RefCell<Vec<Buffer>>>);
+
+impl Buffers {
+    fn take(&self) -> Buffer {
+        self.0.borrow_mut().pop().unwrap_or_else(|| Buffer::with_capacity(LARGE))
+    }
+
+    fn keep(&self, mut buffer: Buffer) {
+        let mut kept = self.0.borrow_mut();
+        if buffer.capacity() == LARGE && kept.len() < KEPT_BUFFERS {
+            buffer.clear();
+            kept.push(buffer);
+        }
+    }
+}
+
+/// The desks that nobody works at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Desks {
     #[expect(clippy::vec_box, reason = "a desk changes hands twice per request; its box is one pointer to move")]
     free: Rc<RefCell<Vec<Box<Desk>>>>,
-    buffers: Rc<RefCell<Vec<Buffer>>>,
+    pub(crate) buffers: Buffers,
 }
 
 impl Desks {
     /// A free desk, or a new one.
-    pub(crate) fn take(&self) -> Borrowed {
-        let desk = self.free.borrow_mut().pop().unwrap_or_else(|| Box::new(Desk::new(self)));
+    pub(crate) fn take(&self, clock: &Rc<Clock>) -> Borrowed {
+        let free = self.free.borrow_mut().pop();
+        let desk = free.unwrap_or_else(|| Box::new(Desk::new(&self.buffers, clock)));
         Borrowed { desk: Some(desk), home: self.clone() }
     }
 
@@ -143,7 +157,7 @@ impl Desks {
         let mut free = self.free.borrow_mut();
         let kept = free.len().div_ceil(2);
         free.truncate(kept);
-        let mut buffers = self.buffers.borrow_mut();
+        let mut buffers = self.buffers.0.borrow_mut();
         let kept = buffers.len().div_ceil(2);
         buffers.truncate(kept);
     }

@@ -32,21 +32,23 @@ pub(crate) enum After {
     Linger,
     /// The next request.
     Next,
-    /// Nothing has come yet, as it turned out.
-    Rest,
     /// The response broke off, and only a reset says so.
     Reset,
 }
 
-/// Serves the request in `desk`, whatever comes of it.
-pub(crate) async fn handle<T: Transport>(client: &Client<T>, desk: &mut Desk, worker: &Worker) -> After {
-    let Desk { from_client, from_replica, request, response, to_client, to_replica } = desk;
+/// Serves the request in `desk`, whatever comes of it. In `window` lies what the client has sent behind its head.
+pub(crate) async fn handle<T: Transport>(
+    client: &Client<T>,
+    window: &mut Window,
+    desk: &mut Desk,
+    worker: &Worker,
+) -> After {
+    let Desk { from_replica, request, response, to_client, to_replica, reply } = desk;
     let begun = Cell::new(false);
-    let reply = Timer::new(&worker.clock);
     let mut record = Record::begin(&worker.tally);
-    let mut body = client.body(request, from_client, worker, &begun);
-    let mut answer = client.answer(request, to_client, worker, &reply, &begun);
-    let hands = Hands { from_replica, response, to_replica, reply: &reply, begun: &begun };
+    let mut body = client.body(request, window, worker, &begun);
+    let mut answer = client.answer(request, to_client, worker, reply, &begun);
+    let hands = Hands { from_replica, response, to_replica, reply, begun: &begun };
 
     let result = walk(client, request, hands, &mut body, &mut answer, worker, &mut record).await;
     match result {

@@ -140,6 +140,13 @@ impl Attempt<'_> {
     }
 }
 
+/// The two directions of an exchange.
+#[derive(Clone, Copy, Debug)]
+enum Side {
+    Download,
+    Upload,
+}
+
 /// Runs both directions of an exchange until the response is through and the request too, or one of them cannot go on.
 ///
 /// A replica that takes no more of the request may still have answered: its response is waited for (RFC 9112 9.5), from
@@ -151,33 +158,34 @@ async fn duplex(
     upload_failed: impl Fn(),
 ) -> Result<Download, Error> {
     let mut refused: Option<Error> = None;
-    let mut through: Option<Download> = None;
+    let mut through = false;
     poll_fn(|context| {
-        if refused.is_none()
-            && let Poll::Ready(Err(error)) = upload.as_mut().poll(context)
-        {
-            let response_may_wait = error.fault() == Fault::Upstream && !error.is_timeout() && through.is_none();
-            if !response_may_wait {
-                return Poll::Ready(through.ok_or(error));
-            }
-            upload_failed();
-            refused = Some(error);
-        }
-        if through.is_none()
-            && let Poll::Ready(ended) = download.as_mut().poll(context)
-        {
-            match ended {
-                Ok((Download::Complete, true)) if refused.is_none() => through = Some(Download::Complete),
-                Ok((download, _)) => return Poll::Ready(Ok(download)),
-                Err(error) => {
-                    return Poll::Ready(Err(refused.take().filter(|_| error.is_unanswered()).unwrap_or(error)));
+        // Once the request is out, the response comes first: its end makes looking after the client unnecessary.
+        for side in if uploaded.get() { [Side::Download, Side::Upload] } else { [Side::Upload, Side::Download] } {
+            match side {
+                Side::Upload if refused.is_none() => {
+                    let Poll::Ready(Err(error)) = upload.as_mut().poll(context) else { continue };
+                    let may_wait = error.fault() == Fault::Upstream && !error.is_timeout() && !through;
+                    if !may_wait {
+                        return Poll::Ready(if through { Ok(Download::Complete) } else { Err(error) });
+                    }
+                    upload_failed();
+                    refused = Some(error);
                 }
+                Side::Download if !through => match download.as_mut().poll(context) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok((Download::Complete, true))) if refused.is_none() && !uploaded.get() => {
+                        through = true
+                    }
+                    Poll::Ready(Ok((download, _))) => return Poll::Ready(Ok(download)),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(refused.take().filter(|_| error.is_unanswered()).unwrap_or(error)));
+                    }
+                },
+                Side::Upload | Side::Download => {}
             }
         }
-        match through {
-            Some(download) if uploaded.get() => Poll::Ready(Ok(download)),
-            _ => Poll::Pending,
-        }
+        if through && uploaded.get() { Poll::Ready(Ok(Download::Complete)) } else { Poll::Pending }
     })
     .await
 }

@@ -16,9 +16,6 @@ use crate::desk::Window;
 
 /// A stream of bytes whose two directions are used at once by one task, hence `&self` everywhere.
 pub(crate) trait Transport {
-    /// Waits until reading would not wait: bytes, an end or an error.
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
-
     /// Reads what is there; 0 is the peer's end.
     fn poll_read(&self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>>;
 
@@ -51,10 +48,6 @@ impl Tcp {
 }
 
 impl Transport for Tcp {
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.borrow().poll_read_ready(context)
-    }
-
     fn poll_read(&self, context: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut space = ReadBuf::new(space);
         ready!(Pin::new(&mut *self.0.borrow_mut()).poll_read(context, &mut space))?;
@@ -82,35 +75,27 @@ impl Transport for Tcp {
 
 /// Reads what is there into `window`; 0 is the peer's end.
 pub(crate) async fn fill(transport: &impl Transport, window: &mut Window) -> io::Result<usize> {
-    poll_fn(|context| poll_fill(transport, window, context)).await
-}
-
-/// One try of [`fill`].
-pub(crate) fn poll_fill(
-    transport: &impl Transport,
-    window: &mut Window,
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    window.open();
-    let read = transport.poll_read(context, window.space());
-    match read {
-        Poll::Ready(Ok(count)) => window.advance(count),
-        Poll::Ready(Err(_)) => {}
-        Poll::Pending => window.settle(),
-    }
-    read
+    poll_fn(|context| {
+        window.open();
+        let read = transport.poll_read(context, window.space());
+        match read {
+            Poll::Ready(Ok(count)) => window.advance(count),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => window.settle(),
+        }
+        read
+    })
+    .await
 }
 
 /// Writes all of `parts`.
-pub(crate) async fn write_all(transport: &impl Transport, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-    let mut left = &mut parts[..];
-    IoSlice::advance_slices(&mut left, 0);
-    while !left.is_empty() {
-        let written = poll_fn(|context| transport.poll_write(context, left)).await?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
+pub(crate) async fn write_all(transport: &impl Transport, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match poll_fn(|context| transport.poll_write(context, parts)).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut parts, written),
         }
-        IoSlice::advance_slices(&mut left, written);
     }
     Ok(())
 }

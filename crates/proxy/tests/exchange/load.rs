@@ -2,6 +2,7 @@
 
 use std::io;
 use std::thread;
+use std::time::Duration;
 
 use divisi_testkit::client::{Client, Ending};
 use divisi_testkit::conn::Conn;
@@ -163,7 +164,10 @@ fn a_thousand_clients_at_once_each_get_their_own_response() {
     let files = rlimit::increase_nofile_limit(u64::MAX).expect("the limit of open files can be raised");
     assert!(files > 8 * 1024, "this test needs 8,192 open files and may have {files}");
     let replica = Replica::answering(|request| ok(request.head.target()));
-    let proxy = Proxy::with(divisi_proxy::Settings { workers: 2, ..settings() }, &[&replica]);
+    // The replica's accept queue is shorter than this burst; the kernel tries again after one, two and four seconds.
+    let mut settings = divisi_proxy::Settings { workers: 2, ..settings() };
+    settings.limits.connect_timeout = Duration::from_secs(30);
+    let proxy = Proxy::with(settings, &[&replica]);
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(proxy.addr())).collect();
     for round in 0..3 {
         for (number, client) in clients.iter_mut().enumerate() {
