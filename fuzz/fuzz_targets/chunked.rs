@@ -16,7 +16,8 @@ fn decode(body: &[u8], cut: usize) -> Option<(Vec<u8>, usize, bool)> {
         if let Some(section) = step.end {
             let mut out = Vec::new();
             if trailer::copy_allowed(&window[section], HeadLimits::default(), &mut out).is_ok() {
-                assert!(!out.to_ascii_lowercase().windows(15).any(|name| name == b"content-length:"));
+                let mut lines = out.split(|byte| *byte == b'\n');
+                assert!(!lines.any(|line| line.to_ascii_lowercase().starts_with(b"content-length:")));
             }
             return Some((data, used, true));
         }
