@@ -49,6 +49,8 @@ pub(crate) struct Entry {
     pub(crate) draining: Option<Instant>,
     /// Whether its port accepted a connection in this run.
     pub(crate) accepts: bool,
+    /// Whether its port refused a connection since the engine last told of its state.
+    pub(crate) refuses: bool,
     /// What the request's way knows of it.
     pub(crate) replica: Option<Arc<Replica>>,
     /// What the log last said about why it is not routed.
@@ -69,6 +71,7 @@ impl Entry {
             signalled: None,
             draining: None,
             accepts: false,
+            refuses: false,
             replica: None,
             complaint: None,
         }
@@ -93,6 +96,7 @@ impl Entry {
             _ if self.draining.is_some() => Readiness::Draining,
             (Life::Ended, _) => Readiness::Gone,
             (Life::Paused, _) => Readiness::Paused,
+            (Life::Running, _) if self.refuses => Readiness::Starting,
             (Life::Running, Health::Healthy) => Readiness::Ready,
             (Life::Running, Health::Unhealthy) => Readiness::Unhealthy,
             (Life::Running, Health::Unchecked) if self.accepts => Readiness::Ready,
@@ -104,6 +108,7 @@ impl Entry {
     pub(crate) fn learn(&mut self, container: Container, state: bool) {
         let old = std::mem::replace(&mut self.container, container);
         self.seen = true;
+        self.refuses &= !state;
         if !state {
             self.container.life = old.life;
             self.container.health = old.health;

@@ -1,4 +1,5 @@
-//! Whether a starting replica accepts connections: asked at once, and then at growing intervals until it does.
+//! Whether a replica accepts connections. A starting one is asked at once, and then at growing intervals until it does; a
+//! ready one is asked once in a while when there is no engine to tell of its end.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) struct Candidate {
     pub(crate) id: ContainerId,
     /// The replica.
     pub(crate) replica: Arc<Replica>,
+    /// What it is asked as; once it is something else, nobody wants to know.
+    pub(crate) asked_as: Readiness,
     since: Instant,
     pause: Duration,
 }
@@ -47,10 +50,10 @@ impl Prober {
         Self { pace, queue: BTreeMap::new(), active: HashSet::new(), connecting: 0, arrivals: 0 }
     }
 
-    /// A replica is to be asked from now on, until it is not [`Readiness::Starting`] any more.
-    pub(crate) fn add(&mut self, id: ContainerId, replica: Arc<Replica>, now: Instant) {
+    /// A replica is to be asked from now on, until it is not [`Readiness::Starting`] any more; a ready one is asked once.
+    pub(crate) fn add(&mut self, id: ContainerId, replica: Arc<Replica>, asked_as: Readiness, now: Instant) {
         if self.active.insert(replica.id()) {
-            self.enqueue(Candidate { id, replica, since: now, pause: Duration::ZERO }, now);
+            self.enqueue(Candidate { id, replica, asked_as, since: now, pause: Duration::ZERO }, now);
         }
     }
 
@@ -64,7 +67,7 @@ impl Prober {
     pub(crate) fn next(&mut self, now: Instant) -> Option<Candidate> {
         while self.due().is_some_and(|due| due <= now) {
             let (_, candidate) = self.queue.pop_first()?;
-            if candidate.replica.readiness() == Readiness::Starting {
+            if candidate.replica.readiness() == candidate.asked_as {
                 self.connecting += 1;
                 return Some(candidate);
             }
@@ -76,7 +79,8 @@ impl Prober {
     /// Somebody was asked.
     pub(crate) fn answered(&mut self, mut candidate: Candidate, accepted: bool, now: Instant) {
         self.connecting -= 1;
-        if accepted || candidate.replica.readiness() != Readiness::Starting {
+        let is_starting = candidate.replica.readiness() == Readiness::Starting;
+        if accepted || candidate.asked_as != Readiness::Starting || !is_starting {
             self.active.remove(&candidate.replica.id());
             return;
         }
@@ -139,9 +143,9 @@ mod tests {
         let now = Instant::now();
         let mut prober = Prober::new(ProbePace { at_once: 1, ..ProbePace::default() });
         let (first, second) = (starting(), starting());
-        prober.add("a".into(), Arc::clone(&first), now);
-        prober.add("a".into(), Arc::clone(&first), now);
-        prober.add("b".into(), second, now);
+        prober.add("a".into(), Arc::clone(&first), Readiness::Starting, now);
+        prober.add("a".into(), Arc::clone(&first), Readiness::Starting, now);
+        prober.add("b".into(), second, Readiness::Starting, now);
         let candidate = prober.next(now).expect("due at once");
         assert!(prober.next(now).is_none() && prober.due().is_none(), "one at a time");
         prober.answered(candidate, false, now);
@@ -149,11 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn a_ready_one_is_asked_once() {
+        let now = Instant::now();
+        let mut prober = Prober::new(ProbePace::default());
+        let replica = starting();
+        replica.set_readiness(Readiness::Ready);
+        prober.add("a".into(), replica, Readiness::Ready, now);
+        let candidate = prober.next(now).expect("due at once");
+        prober.answered(candidate, false, now);
+        assert!(prober.due().is_none() && prober.active.is_empty());
+    }
+
+    #[test]
     fn who_is_not_starting_is_forgotten() {
         let now = Instant::now();
         let mut prober = Prober::new(ProbePace::default());
         let replica = starting();
-        prober.add("a".into(), Arc::clone(&replica), now);
+        prober.add("a".into(), Arc::clone(&replica), Readiness::Starting, now);
         replica.set_readiness(Readiness::Gone);
         assert!(prober.next(now).is_none() && prober.due().is_none());
         assert!(prober.active.is_empty());

@@ -39,6 +39,8 @@ pub struct Tuning {
     pub backoff_most: Duration,
     /// How long after its own stop timeout a container that still runs counts as not stopped after all.
     pub stop_margin: Duration,
+    /// How often ready replicas are asked whether they still accept, while there is no engine to tell of their end.
+    pub recheck: Duration,
     /// How many events may wait to be applied; with more, everything is listed again.
     pub event_queue: usize,
     /// How often a starting replica is asked whether it accepts connections.
@@ -54,6 +56,7 @@ impl Default for Tuning {
             backoff_first: Duration::from_millis(100),
             backoff_most: Duration::from_secs(5),
             stop_margin: Duration::from_secs(5),
+            recheck: Duration::from_secs(1),
             event_queue: 4096,
             probe: ProbePace::default(),
         }

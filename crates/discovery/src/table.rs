@@ -226,15 +226,21 @@ impl Table {
         }
     }
 
-    /// A replica accepted a connection.
-    pub(crate) fn accepted(&mut self, id: &ContainerId, replica: ReplicaId) {
+    /// A replica accepted a connection, or refused one.
+    pub(crate) fn probed(&mut self, id: &ContainerId, replica: ReplicaId, accepted: bool) {
         if let Some(entry) = self.entries.get_mut(id)
             && entry.replica.as_ref().is_some_and(|known| known.id() == replica)
             && entry.draining.is_none()
         {
-            entry.accepts = true;
+            entry.accepts = accepted;
+            entry.refuses = !accepted;
             self.dirty.push(Arc::clone(id));
         }
+    }
+
+    /// The replicas that get requests.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = (&ContainerId, &Arc<Replica>)> {
+        self.ready.iter().map(|((_, id), replica)| (id, replica))
     }
 
     /// When [`expire`](Self::expire) has something to do.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use divisi_model::{Published, Snapshot};
+use divisi_model::{Published, Readiness, Snapshot};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -99,6 +99,8 @@ pub(crate) struct Watch {
     list_failures: u32,
     last_list: Option<Instant>,
     next_list: Instant,
+    /// When ready replicas are asked again; only while the engine is away.
+    next_recheck: Option<Instant>,
     is_down_said: bool,
 }
 
@@ -127,6 +129,7 @@ impl Watch {
             list_failures: 0,
             last_list: None,
             next_list: Instant::now(),
+            next_recheck: None,
             is_down_said: false,
             settings,
         }
@@ -155,7 +158,7 @@ impl Watch {
 
     fn due(&self) -> Option<Instant> {
         let list = (self.engine.is_some() && !self.listing).then_some(self.next_list);
-        [list, self.table.due(), self.prober.due()].into_iter().flatten().min()
+        [list, self.next_recheck, self.table.due(), self.prober.due()].into_iter().flatten().min()
     }
 
     /// What is already waiting is applied before the one publish that follows.
@@ -187,6 +190,9 @@ impl Watch {
             self.begin_list();
             self.inspect_own();
         }
+        if self.next_recheck.is_some_and(|due| due <= now) {
+            self.recheck(now);
+        }
         while let Some(inspection) = self.inspections.next() {
             self.inspect(inspection);
         }
@@ -199,7 +205,7 @@ impl Watch {
         match job {
             Job::Inspect { id, ticket, urgent } => self.inspections.add(Inspection { id, ticket, urgent }),
             Job::InspectOwn => self.inspect_own(),
-            Job::Probe(id, replica) => self.prober.add(id, replica, now),
+            Job::Probe(id, replica) => self.prober.add(id, replica, Readiness::Starting, now),
             Job::List => self.list_soon(now),
         }
     }
@@ -214,6 +220,7 @@ impl Watch {
                     info!("the Docker engine at {} is there again", self.settings.engine);
                 }
                 self.is_down_said = false;
+                self.next_recheck = None;
                 self.table.set_own(own, now);
                 self.engine = Some(engine);
                 self.list_failures = 0;
@@ -230,13 +237,22 @@ impl Watch {
                 warn!("lost the Docker engine at {address}: {reason}; the replicas known so far keep serving");
             }
         } else {
-            let reason = format!("cannot reach the Docker engine at {address}: {reason}; {}", address.hint());
+            let reason = format!("cannot reach the Docker engine at {address}: {reason}; {}", address.hint(reason));
             if !self.is_down_said {
                 warn!("{reason}");
             }
             self.published.publish(Snapshot::unrouted(reason));
         }
         self.is_down_said = true;
+        self.next_recheck.get_or_insert_with(|| Instant::now() + self.settings.tuning.recheck);
+    }
+
+    /// Nobody tells us of a replica's end while the engine is away, so the replicas themselves are asked.
+    fn recheck(&mut self, now: Instant) {
+        for (id, replica) in self.table.ready() {
+            self.prober.add(Arc::clone(id), Arc::clone(replica), Readiness::Ready, now);
+        }
+        self.next_recheck = Some(now + self.settings.tuning.recheck);
     }
 
     fn take(&mut self, report: Report) {
@@ -255,8 +271,8 @@ impl Watch {
             // The next reconcile asks again.
             Report::Own(Err(_)) => {}
             Report::Probed(candidate, accepted) => {
-                if accepted {
-                    self.table.accepted(&candidate.id, candidate.replica.id());
+                if accepted || candidate.asked_as == Readiness::Ready {
+                    self.table.probed(&candidate.id, candidate.replica.id(), accepted);
                 }
                 self.prober.answered(candidate, accepted, now);
             }

@@ -47,7 +47,7 @@ impl Table {
             self.ready.insert(rank, replica);
         } else {
             self.changed |= self.ready.remove(&rank).is_some();
-            if next == Readiness::Starting && entry.container.health == Health::Unchecked {
+            if next == Readiness::Starting && (entry.refuses || entry.container.health == Health::Unchecked) {
                 self.jobs.push(Job::Probe(Arc::clone(id), replica));
             }
         }

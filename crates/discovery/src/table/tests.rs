@@ -49,7 +49,7 @@ impl World {
     fn accept_all(&mut self) {
         for job in self.table.take_jobs() {
             if let Job::Probe(id, replica) = job {
-                self.table.accepted(&id, replica.id());
+                self.table.probed(&id, replica.id(), true);
             }
         }
         self.commit();
@@ -222,7 +222,7 @@ fn a_probe_of_an_earlier_replica_does_not_count() {
     world.event("a", What::Started);
     world.table.inspected(&"a".into(), u64::MAX, Some(container("a", 1)), world.now);
     world.commit();
-    world.table.accepted(&"a".into(), before.id());
+    world.table.probed(&"a".into(), before.id(), true);
     world.commit();
     assert!(world.names().is_empty());
     world.accept_all();

@@ -38,6 +38,18 @@ fn without_the_engine_the_last_snapshot_stays_and_probes_go_on() {
 }
 
 #[test]
+fn without_the_engine_a_replica_that_refuses_gets_no_requests() {
+    let (mut engine, port, dying) = (FakeEngine::new(), Port::open(), Port::open());
+    engine.run_silently(replica(1, port.number()));
+    engine.run_silently(replica(2, dying.number()));
+    let discovery = Discovery::start(web(&engine));
+    discovery.until_ready(&["shop-web-1", "shop-web-2"]);
+    engine.go_away();
+    dying.refuse();
+    discovery.until_ready(&["shop-web-1"]);
+}
+
+#[test]
 fn a_cut_event_stream_is_taken_up_again() {
     let (engine, port) = (FakeEngine::new(), Port::open());
     let discovery = Discovery::start(web(&engine));

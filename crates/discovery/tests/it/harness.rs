@@ -102,6 +102,11 @@ impl Port {
         self.0.listen(4096).expect("it listens");
     }
 
+    /// Refuses connections for good: Linux gives the port free as well.
+    pub(crate) fn refuse(&self) {
+        self.0.shutdown(std::net::Shutdown::Both).expect("it was listening");
+    }
+
     /// Listens, and takes every connection until the test program ends.
     pub(crate) fn accept_for_ever(&self) {
         self.listen();
