@@ -74,6 +74,9 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Finds the engine and agrees on a version of its API.
+    ///
+    /// bollard 0.21 leaves the agreed version out of its paths, and the engine answers in the newest one it speaks: what is
+    /// read here is the same in all of them.
     pub(crate) async fn connect(address: &EngineAddress, answer_timeout: Duration) -> Result<Self, EngineError> {
         let seconds = answer_timeout.as_secs().max(1);
         let docker = match &address.way {
