@@ -8,9 +8,9 @@
 //!                                     └─ 7 record    exactly one, whatever happens
 //! ```
 //!
-//! Read [`exchange`] first. Beside the way lie: [`worker`] (a thread and what its connections share), [`desk`] (buffers,
-//! borrowed while there is work), [`pool`] (idle connections to replicas), [`clock`] (deadlines), [`body`] and [`answer`]
-//! (sources and sinks, where HTTP/2 joins), [`transport`] (where TLS joins), [`error`] (whose fault, which status, whether
+//! Read `exchange` first. Beside the way lie: `worker` (a thread and what its connections share), `desk` (buffers,
+//! borrowed while there is work), `pool` (idle connections to replicas), `clock` (deadlines), `body` and `answer`
+//! (sources and sinks, where HTTP/2 joins), `transport` (where TLS joins), `error` (whose fault, which status, whether
 //! to retry).
 //!
 //! Nothing here knows Docker, and nothing here waits for it.
