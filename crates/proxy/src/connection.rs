@@ -24,6 +24,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// everything in place; taking it down and putting it up again cost a tenth of an exchange.
 const WARM: Duration = Duration::from_millis(100);
 
+/// With more connections than these on a worker, what they keep no longer fits into a core's cache, and sharing is cheaper.
+const WARM_CONNECTIONS: usize = 128;
+
 /// One client's connection.
 pub(crate) struct Client<T> {
     pub(crate) transport: T,
@@ -68,10 +71,14 @@ impl<T: Transport> Client<T> {
                 Err(error) => return self.refuse(&error, &mut desk, worker).await,
             }
             let after = exchange::handle(self, window, &mut desk, worker).await;
+            desk.rest();
             if after != After::Next {
                 return after;
             }
             if window.is_empty() {
+                if worker.connections.get() > WARM_CONNECTIONS {
+                    return after;
+                }
                 self.timer.rest(WARM);
                 match self.timer.limit(fill(&self.transport, window)).await {
                     Ok(Ok(1..)) => {}

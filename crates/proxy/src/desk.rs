@@ -108,9 +108,14 @@ impl Desk {
         }
     }
 
-    fn clear(&mut self) {
+    /// Gives the large buffer back between two exchanges; the rest is small and will be wanted again.
+    pub(crate) fn rest(&mut self) {
         self.from_replica.clear();
         self.from_replica.settle();
+    }
+
+    fn clear(&mut self) {
+        self.rest();
         for pending in [&mut self.to_client, &mut self.to_replica] {
             pending.clear();
             pending.shrink_to(SMALL);
