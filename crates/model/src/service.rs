@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use crate::policy::Policy;
-use crate::replica::{Lease, Replica, ReplicaId};
+use crate::replica::{Lease, Readiness, Replica, ReplicaId};
 
 /// A service and the replicas that may get its requests, at one moment.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ impl Service {
                 return Ok(lease);
             }
         }
-        Err(NoReplica { known: self.known, tried: tried.len() })
+        let all_tried = self.ready.iter().any(|replica| replica.readiness() == Readiness::Ready);
+        Err(NoReplica { known: self.known, all_tried })
     }
 }
 
@@ -66,8 +67,8 @@ impl Service {
 pub struct NoReplica {
     /// How many replicas the service has, ready or not.
     pub known: usize,
-    /// How many were tried for this request.
-    pub tried: usize,
+    /// Some are ready, but the request has been to each of them.
+    pub all_tried: bool,
 }
 
 /// The replicas that one request was already sent to. Holds a few and no heap: a request is not tried for ever.
@@ -112,7 +113,6 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::replica::Readiness;
 
     fn replicas(count: u16) -> Vec<Arc<Replica>> {
         (1..=count)
@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn no_replica_is_said_with_counts() {
         let service = Service::new("web", Policy::P2c, Vec::new(), 3);
-        assert_eq!(service.pick(&Tried::default()).expect_err("none ready"), NoReplica { known: 3, tried: 0 });
+        let none = service.pick(&Tried::default()).expect_err("none ready");
+        assert_eq!(none, NoReplica { known: 3, all_tried: false });
     }
 
     #[test]
@@ -140,7 +141,11 @@ mod tests {
                 assert_eq!(lease.replica().id(), all[3].id(), "{policy}");
             }
             tried.add(all[3].id());
-            assert!(service.pick(&tried).is_err(), "{policy}");
+            assert!(service.pick(&tried).expect_err("all tried").all_tried, "{policy}");
+            for replica in &all {
+                replica.set_readiness(Readiness::Draining);
+            }
+            assert!(!service.pick(&tried).expect_err("none ready").all_tried, "{policy}");
         }
     }
 

@@ -76,13 +76,13 @@ impl Error {
             Self::BadRequestBody(_) => Some(400),
             Self::ClientLeft => None,
             Self::ClientTooSlow => Some(408),
-            Self::NoReplica(_) | Self::NoRoute(_) => Some(503),
+            // Nobody is there to take the request, which is no bad response; it may be sent again soon.
+            Self::Connect(_) | Self::NoReplica(_) | Self::NoRoute(_) => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
             Self::UpstreamWrite(_) if self.is_timeout() => Some(504),
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
             | Self::BrokenOff
-            | Self::Connect(_)
             | Self::Unanswered
             | Self::UnaskedSwitch
             | Self::UpstreamWrite(_) => Some(502),

@@ -10,7 +10,7 @@
 use std::cell::Cell;
 
 use divisi_http1::{RequestHead, ResponseHead};
-use divisi_model::{Lease, NoReplica, Service, Tried};
+use divisi_model::{Lease, NoReplica, Tried};
 
 use crate::answer::Http1Answer;
 use crate::body::{Coding, Patience, Reader, Source, Writer};
@@ -117,7 +117,11 @@ async fn walk<T: Transport>(
     let mut fresh = false;
     loop {
         // 1 to 3 snapshot, route, pick: from here on the request is counted in flight at a replica
-        let lease = pick(worker, &tried).map_err(|none| last.take().unwrap_or(none))?;
+        let lease = match pick(worker, &tried)? {
+            Ok(lease) => lease,
+            // Those that are ready have failed: that is the news. Where none is ready any more, that is.
+            Err(none) => return Err(last.filter(|_| none.all_tried).unwrap_or_else(|| no_replica(worker, none))),
+        };
         // 4 to 6 rewrite, forward, tunnel
         let attempt = Attempt {
             worker,
@@ -148,10 +152,10 @@ async fn walk<T: Transport>(
 
 /// The replica for the next attempt, in the world as it is now. A retry comes after a failure, which often is the first sign
 /// that the world has changed, so it looks again; within one attempt nothing changes.
-fn pick(worker: &Worker, tried: &Tried) -> Result<Lease, Error> {
+fn pick(worker: &Worker, tried: &Tried) -> Result<Result<Lease, NoReplica>, Error> {
     let snapshot = worker.published.load();
     let service = snapshot.route().map_err(|unrouted| Error::NoRoute(unrouted.reason.clone()))?;
-    service.pick(tried).map_err(|none| no_replica(service, none))
+    Ok(service.pick(tried))
 }
 
 /// A retry needs an error that allows it, a request whose bytes can be sent again, and a replica not yet tried; the last is
@@ -161,8 +165,9 @@ fn may_retry<T>(error: &Error, request: &RequestHead, body: &Reader<'_, T>, begu
     unacted && !body.touched && !begun.get()
 }
 
-fn no_replica(service: &Service, none: NoReplica) -> Error {
-    let name = service.name();
+fn no_replica(worker: &Worker, none: NoReplica) -> Error {
+    let snapshot = worker.published.load();
+    let name = snapshot.route().map_or("", |service| service.name());
     Error::NoReplica(match none.known {
         0 => format!("service \"{name}\" has no replica"),
         1 => format!("service \"{name}\" has one replica, and it is not ready"),
