@@ -8,9 +8,11 @@
 //! a straight way that any step may leave with an [`Error`].
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use divisi_http1::{RequestHead, ResponseHead};
 use divisi_model::{Lease, NoReplica, Tried};
+use tokio::time::sleep;
 
 use crate::answer::Http1Answer;
 use crate::body::{Coding, Patience, Reader, Source, Writer};
@@ -119,8 +121,7 @@ async fn walk<T: Transport>(
         // 1 to 3 snapshot, route, pick: from here on the request is counted in flight at a replica
         let lease = match pick(worker, &tried)? {
             Ok(lease) => lease,
-            // Those that are ready have failed: that is the news. Where none is ready any more, that is.
-            Err(none) => return Err(last.filter(|_| none.all_tried).unwrap_or_else(|| no_replica(worker, none))),
+            Err(none) => return Err(nobody_left(worker, none, last).await),
         };
         // 4 to 6 rewrite, forward, tunnel
         let attempt = Attempt {
@@ -143,7 +144,7 @@ async fn walk<T: Transport>(
         // A connection from the pool may have been closed before the request came: the replica itself is not to blame.
         fresh = reused && error.is_unanswered();
         if !fresh && !tried.add(lease.replica().id()) {
-            return Err(error);
+            return Err(nobody_left(worker, NoReplica { known: tried.len() }, Some(error)).await);
         }
         record.retries += 1;
         last = Some(error);
@@ -165,7 +166,20 @@ fn may_retry<T>(error: &Error, request: &RequestHead, body: &Reader<'_, T>, begu
     unacted && !body.touched && !begun.get()
 }
 
-fn no_replica(worker: &Worker, none: NoReplica) -> Error {
+/// How far the engine's word of a replica's end may be behind the end itself.
+const NEWS: Duration = Duration::from_millis(100);
+
+/// There is no replica to try. Where some were tried, their failure is the answer (502), unless they turn out to be ending:
+/// a replica hangs up some milliseconds before the engine says so. Then nobody is there, which passes (503).
+async fn nobody_left(worker: &Worker, mut none: NoReplica, last: Option<Error>) -> Error {
+    if let Some(error) = last {
+        sleep(NEWS).await;
+        match pick(worker, &Tried::default()) {
+            Ok(Ok(_)) => return error,
+            Ok(Err(now)) => none = now,
+            Err(unrouted) => return unrouted,
+        }
+    }
     let snapshot = worker.published.load();
     let name = snapshot.route().map_or("", |service| service.name());
     Error::NoReplica(match none.known {
