@@ -76,8 +76,9 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// How many attempts one request gets.
-    pub const MOST: usize = 4;
+    /// How many attempts one request gets. Most end with a refused connection, which is cheap: a service scaled down at once
+    /// has several replicas that refuse before the engine says so, beside others that would answer.
+    pub const MOST: usize = 16;
 
     /// Notes a replica. Returns false when no further attempt is allowed.
     pub fn add(&mut self, id: ReplicaId) -> bool {
@@ -167,8 +168,8 @@ mod tests {
     #[test]
     fn a_request_is_not_tried_for_ever() {
         let mut tried = Tried::default();
-        let more: Vec<_> = replicas(6).iter().map(|replica| tried.add(replica.id())).collect();
-        assert_eq!(more, [true, true, true, false, false, false]);
+        let more = replicas(20).iter().filter(|replica| tried.add(replica.id())).count();
+        assert_eq!(more, Tried::MOST - 1);
         assert_eq!(tried.len(), Tried::MOST);
     }
 }
