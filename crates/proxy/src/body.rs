@@ -241,7 +241,7 @@ pub(crate) struct Writer<'a, T> {
 }
 
 impl<T: Transport> Writer<'_, T> {
-    /// Writes what waits, and then `parts` of a body.
+    /// Writes what waits, then `data`, then `tail`, in one go.
     async fn send(&mut self, data: &[u8], tail: &[u8]) -> Result<(), Error> {
         self.timer.arm(self.silence);
         let parts = &mut [IoSlice::new(self.pending), IoSlice::new(data), IoSlice::new(tail)];
