@@ -110,10 +110,13 @@ fn stretch(pace: &ProbePace, crowd: usize) -> Duration {
 mod tests {
     use std::net::SocketAddr;
 
+    use divisi_model::{Card, Moment, Service, Spec};
+
     use super::*;
 
     fn starting() -> Arc<Replica> {
-        Replica::new("web-1", SocketAddr::from(([127, 0, 0, 1], 1)), Readiness::Starting)
+        let addr = SocketAddr::from(([127, 0, 0, 1], 1));
+        Service::new("web", Spec::default()).replica(Card::new("web-1", 1), addr, Readiness::Starting)
     }
 
     #[test]
@@ -157,7 +160,7 @@ mod tests {
         let now = Instant::now();
         let mut prober = Prober::new(ProbePace::default());
         let replica = starting();
-        replica.set_readiness(Readiness::Ready);
+        replica.set_readiness(Readiness::Ready, Moment::now());
         prober.add("a".into(), replica, Readiness::Ready, now);
         let candidate = prober.next(now).expect("due at once");
         prober.answered(candidate, false, now);
@@ -170,7 +173,7 @@ mod tests {
         let mut prober = Prober::new(ProbePace::default());
         let replica = starting();
         prober.add("a".into(), Arc::clone(&replica), Readiness::Starting, now);
-        replica.set_readiness(Readiness::Gone);
+        replica.set_readiness(Readiness::Gone, Moment::now());
         assert!(prober.next(now).is_none() && prober.due().is_none());
         assert!(prober.active.is_empty());
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use divisi_model::Policy;
+use divisi_model::Spec;
 
 use crate::address::EngineAddress;
 use crate::own::Clues;
@@ -14,8 +14,8 @@ pub struct Settings {
     pub service: Option<String>,
     /// The Compose project it belongs to; without one, our own.
     pub project: Option<String>,
-    /// How a replica is picked.
-    pub policy: Policy,
+    /// What is wanted of the service where its labels do not say.
+    pub spec: Spec,
     /// Where the Docker engine is.
     pub engine: EngineAddress,
     /// Where to look for our own container.

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use divisi_model::{Policy, Readiness, Replica, ReplicaId, Service, Snapshot};
+use divisi_model::{Moment, Readiness, Replica, ReplicaId, Service, Snapshot, Spec};
 use tracing::{info, warn};
 
 use self::answers::Listing;
@@ -52,7 +52,7 @@ pub(crate) enum Job {
 #[derive(Debug)]
 pub(crate) struct Table {
     wish: Wish,
-    policy: Policy,
+    spec: Spec,
     stop_margin: Duration,
     own: Own,
     entries: HashMap<ContainerId, Entry>,
@@ -76,10 +76,10 @@ pub(crate) struct Table {
 
 impl Table {
     /// An empty table that will look for what `wish` says.
-    pub(crate) fn new(wish: Wish, policy: Policy, stop_margin: Duration) -> Self {
+    pub(crate) fn new(wish: Wish, spec: Spec, stop_margin: Duration) -> Self {
         Self {
             wish,
-            policy,
+            spec,
             stop_margin,
             own: Own::outside(),
             entries: HashMap::new(),
@@ -293,7 +293,7 @@ impl Table {
             self.deadlines.remove(&(deadline, Arc::clone(id)));
         }
         if let Some(replica) = entry.replica {
-            replica.set_readiness(Readiness::Gone);
+            replica.set_readiness(Readiness::Gone, Moment::now());
             let before = self.ready.len();
             self.ready.remove(&(entry.identity.number, Arc::clone(id)));
             self.news.tell(now, &entry.container.name, &Turn::Gone, before, self.ready.len());
@@ -331,7 +331,7 @@ impl Table {
                 if !self.tallies.contains_key(key) {
                     warn!("service {:?} of project {:?} has no running container yet", key.service, key.project);
                 }
-                self.chosen = Some(Arc::new(Service::new(&key.service, self.policy, Vec::new(), 0)));
+                self.chosen = Some(Arc::new(Service::new(key.service.as_str(), self.spec.clone())));
                 let ids = self.entries.values().filter(|entry| entry.identity.key == *key);
                 self.dirty.extend(ids.map(|entry| Arc::clone(&entry.container.id)));
                 self.last = Some(key.clone());
@@ -349,7 +349,7 @@ impl Table {
         for entry in self.entries.values_mut() {
             entry.accepts = false;
             if let Some(replica) = entry.replica.take() {
-                replica.set_readiness(Readiness::Draining);
+                replica.set_readiness(Readiness::Draining, Moment::now());
             }
         }
     }

@@ -113,7 +113,7 @@ impl Watch {
         let mut tasks = JoinSet::new();
         tasks.spawn(link.keep());
         Self {
-            table: Table::new(wish, settings.policy, settings.tuning.stop_margin),
+            table: Table::new(wish, settings.spec.clone(), settings.tuning.stop_margin),
             prober: Prober::new(settings.tuning.probe.clone()),
             inspections: Inspections::default(),
             engine: None,

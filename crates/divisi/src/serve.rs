@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use divisi_model::{Policy, Published, Readiness, Replica, Service, Snapshot};
+use divisi_model::{Card, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::Running;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
@@ -72,12 +72,12 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     // Without affinity and quotas the machine's cores; one where even that cannot be known.
     let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let published = Published::new(Snapshot::unrouted("divisi has just started and has not heard from Docker yet"));
+    let spec = Spec { policy: settings.policy, ..Spec::default() };
     let what = match settings.upstream {
-        Upstream::Static { service, replicas } => publish_fixed(&published, &service, &replicas, settings.policy)?,
+        Upstream::Static { service, replicas } => publish_fixed(&published, &service, &replicas, spec)?,
         Upstream::Engine { engine, service, project } => {
             let what = service.as_ref().map(|service| format!("service {service:?}"));
-            let policy = settings.policy;
-            let asked = divisi_discovery::Settings { service, project, policy, engine, ..Default::default() };
+            let asked = divisi_discovery::Settings { service, project, spec, engine, ..Default::default() };
             start_discovery(asked, Arc::clone(&published))?;
             what.unwrap_or_else(|| "the only other service of its Compose project".to_owned())
         }
@@ -102,20 +102,21 @@ fn publish_fixed(
     published: &Published,
     service: &str,
     replicas: &[HostPort],
-    policy: Policy,
+    spec: Spec,
 ) -> Result<String, StartError> {
     let mut addrs: Vec<SocketAddr> = Vec::new();
     for replica in replicas {
         addrs.extend(replica.resolve().map_err(|source| unresolved(replica, source))?);
     }
-    let ready: Vec<_> = (1..)
-        .zip(addrs)
-        .map(|(number, addr)| Replica::new(format!("{service}-{number}"), addr, Readiness::Ready))
-        .collect();
+    let service = Service::new(service, spec);
+    let card = |number| Card::new(format!("{}-{number}", service.name()), number);
+    let ready: Vec<_> =
+        (1..).zip(addrs).map(|(number, addr)| service.replica(card(number), addr, Readiness::Ready)).collect();
     let known = ready.len();
-    published.publish(Snapshot::of(Arc::new(Service::new(service, policy, ready, known))));
+    let what = service.name().to_owned();
+    published.publish(Snapshot::of(Arc::new(service.with_replicas(ready, known))));
     let plural = if known == 1 { "" } else { "s" };
-    Ok(format!("service {service:?} with {known} fixed replica{plural}"))
+    Ok(format!("service {what:?} with {known} fixed replica{plural}"))
 }
 
 fn unresolved(name: &HostPort, source: io::Error) -> StartError {

@@ -11,17 +11,39 @@
 //! |---|---|
 //! | [`snapshot`] | one immutable world, and the cell in which it is swapped |
 //! | [`service`] | a Compose service: its ready replicas and how to pick among them |
+//! | [`spec`] | what users may want of a service |
+//! | [`state`] | what a service keeps from snapshot to snapshot |
+//! | [`hold`] | requests that wait for a replica |
+//! | `budget` | how many attempts beyond the first there may be |
 //! | [`replica`] | a container of a service, and the lease that counts a request in flight |
+//! | `latency` | how soon a replica answers |
+//! | [`alarm`] | how the request's way reports a replica that failed |
+//! | `candidates`, `tried` | among whom one request may choose |
 //! | [`policy`] | how to pick, one algorithm per file |
+//! | [`moment`] | time as a number |
 //!
-//! No runtime, no sockets: plain values, tested without either.
+//! No runtime, no sockets: plain values, tested without either. Time comes as an argument.
 
+pub mod alarm;
+mod budget;
+mod candidates;
+pub mod hold;
+mod latency;
+pub mod moment;
 pub mod policy;
 pub mod replica;
 pub mod service;
 pub mod snapshot;
+pub mod spec;
+pub mod state;
+mod tried;
 
+pub use alarm::Alarm;
+pub use hold::Place;
+pub use moment::Moment;
 pub use policy::Policy;
-pub use replica::{Lease, Readiness, Replica, ReplicaId};
-pub use service::{NoReplica, Service, Tried};
+pub use replica::{Card, Failure, Health, Lease, Readiness, Replica, ReplicaId};
+pub use service::{Crowded, Entry, NoPlace, NoReplica, Service, Wanted};
 pub use snapshot::{Published, Snapshot, Unrouted};
+pub use spec::Spec;
+pub use tried::Tried;

@@ -2,16 +2,31 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::latency::Latency;
+use crate::moment::Moment;
+use crate::spec::Spec;
+use crate::state::State;
 
 /// Names a replica for as long as the program runs; never used twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReplicaId(u64);
 
 impl ReplicaId {
+    /// Nobody's name.
+    pub(crate) const NONE: Self = Self(0);
+
     fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A name for tests.
+    #[cfg(test)]
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self(number)
     }
 
     /// The number behind the name, for tables keyed by it.
@@ -46,30 +61,111 @@ impl Readiness {
     }
 }
 
+/// Whether a replica does its work, as far as its answers show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Health {
+    /// Nothing is known against it.
+    Up,
+    /// A check says that it cannot answer, or no check has said yet that it can. It gets no requests.
+    Down,
+    /// Requests failed at it, one after the other. It gets no requests, unless most others have failed as well.
+    Ejected,
+}
+
+impl Health {
+    fn from_u8(byte: u8) -> Self {
+        match byte {
+            0 => Self::Up,
+            2 => Self::Ejected,
+            _ => Self::Down,
+        }
+    }
+}
+
+/// What distinguishes a replica from the others of its service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// What people call it (`project-service-1`).
+    pub name: String,
+    /// Its number among the replicas; a replica that is replaced by another passes it on.
+    pub number: u32,
+    /// How many times the share of a replica of weight 1 it gets; at least 1.
+    pub weight: u32,
+    /// What a client's cookie says to come back to it; empty where there are no such cookies.
+    pub token: String,
+}
+
+impl Card {
+    /// A replica like all others.
+    pub fn new(name: impl Into<String>, number: u32) -> Self {
+        Self { name: name.into(), number, weight: 1, token: String::new() }
+    }
+}
+
+/// Why a request failed at a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It accepts no connections. That is no accident: nobody is there.
+    Refused,
+    /// Anything else: no answer, none in time, a bad one, a 5xx.
+    Other,
+}
+
 /// A container of a service, at one address.
 ///
-/// The same replica keeps its `Arc` from snapshot to snapshot, and with it its count in flight.
+/// The same replica keeps its `Arc` from snapshot to snapshot, and with it its count in flight and what is known of it.
 #[derive(Debug)]
 pub struct Replica {
     id: ReplicaId,
-    name: String,
+    card: Card,
     addr: SocketAddr,
     /// `ip:port` as text, because response headers and `Host` want it on every request.
     authority: String,
+    /// What the service keeps.
+    state: Arc<State>,
     readiness: AtomicU8,
+    health: AtomicU8,
     in_flight: AtomicUsize,
+    latency: Latency,
+    /// Failed requests in a row.
+    failures: AtomicU32,
+    /// How often it was ejected in a row.
+    ejections: AtomicU32,
+    /// When it was ejected last, and when it came back.
+    ejected_at: AtomicU64,
+    readmitted_at: AtomicU64,
+    /// When it became ready.
+    fresh_at: AtomicU64,
+    /// When what still goes on at it is cut off.
+    cut_at: AtomicU64,
 }
 
 impl Replica {
-    /// A replica at `addr`; `name` is what people call it (`project-service-1`).
-    pub fn new(name: impl Into<String>, addr: SocketAddr, readiness: Readiness) -> Arc<Self> {
+    /// A replica of the service that keeps `state`. One that is to be checked is [`Health::Down`] until it was.
+    pub(crate) fn new(
+        state: &Arc<State>,
+        card: Card,
+        addr: SocketAddr,
+        readiness: Readiness,
+        health: Health,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id: ReplicaId::next(),
-            name: name.into(),
+            card,
             addr,
             authority: addr.to_string(),
+            state: Arc::clone(state),
             readiness: AtomicU8::new(readiness as u8),
+            health: AtomicU8::new(health as u8),
             in_flight: AtomicUsize::new(0),
+            latency: Latency::default(),
+            failures: AtomicU32::new(0),
+            ejections: AtomicU32::new(0),
+            ejected_at: AtomicU64::new(0),
+            readmitted_at: AtomicU64::new(0),
+            fresh_at: AtomicU64::new(0),
+            cut_at: AtomicU64::new(u64::MAX),
         })
     }
 
@@ -80,7 +176,17 @@ impl Replica {
 
     /// What people call it.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.card.name
+    }
+
+    /// Its number among the replicas of its service.
+    pub fn number(&self) -> u32 {
+        self.card.number
+    }
+
+    /// What a client's cookie says to come back to it.
+    pub fn token(&self) -> &str {
+        &self.card.token
     }
 
     /// Where it listens.
@@ -100,8 +206,26 @@ impl Replica {
 
     /// Changes whether it may get requests; returns what it was. From the moment in which anything but
     /// [`Readiness::Ready`] is set no new lease is given, and [`in_flight`](Self::in_flight) counts every one given before.
-    pub fn set_readiness(&self, next: Readiness) -> Readiness {
-        Readiness::from_u8(self.readiness.swap(next as u8, Ordering::SeqCst))
+    pub fn set_readiness(&self, next: Readiness, now: Moment) -> Readiness {
+        let was = Readiness::from_u8(self.readiness.swap(next as u8, Ordering::SeqCst));
+        if next == Readiness::Ready && was != Readiness::Ready {
+            self.fresh_at.store(now.as_nanos(), Ordering::Relaxed);
+        }
+        was
+    }
+
+    /// Whether it does its work, as far as its answers show.
+    pub fn health(&self) -> Health {
+        Health::from_u8(self.health.load(Ordering::SeqCst))
+    }
+
+    /// What is known of it changes, unless somebody changed it before. Those who wait for a replica hear of it.
+    pub fn change_health(&self, from: Health, to: Health) -> bool {
+        self.state.change_health(self, from, to)
+    }
+
+    pub(crate) fn swap_health(&self, from: Health, to: Health) -> bool {
+        self.health.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// Requests that hold a lease on it now.
@@ -109,13 +233,93 @@ impl Replica {
         self.in_flight.load(Ordering::SeqCst)
     }
 
-    /// A lease on it, unless it may not get requests.
+    /// How long it took to answer of late; None before its first answer.
+    pub fn latency(&self) -> Option<Duration> {
+        self.latency.last()
+    }
+
+    /// When what still goes on at it is cut off. Of use with a readiness that gives no new leases.
+    pub fn set_cut(&self, at: Option<Moment>) {
+        self.cut_at.store(at.map_or(u64::MAX, Moment::as_nanos), Ordering::Relaxed);
+    }
+
+    /// Whether what still goes on at it is to be cut off.
+    pub fn is_cut(&self, now: Moment) -> bool {
+        self.cut_at.load(Ordering::Relaxed) <= now.as_nanos()
+    }
+
+    /// What one more request would cost here, to be compared with the same of another replica.
+    ///
+    /// In-flight requests times expected time, over the weight. A replica that is fresh counts each of its requests several
+    /// times, and ever fewer, until `slow_start` is over. `latency` is false where one of the two has none to compare.
+    pub(crate) fn cost(&self, latency: Option<f32>, slow_start: Duration, now: Moment) -> f32 {
+        let in_flight = self.in_flight() as f32;
+        let crowd = if in_flight == 0.0 { 0.0 } else { in_flight / self.share(slow_start, now) };
+        latency.unwrap_or(1.0) * (crowd + 1.0) / self.weight()
+    }
+
+    pub(crate) fn estimate(&self, now: Moment) -> Option<f32> {
+        self.latency.estimate(now)
+    }
+
+    pub(crate) fn weight(&self) -> f32 {
+        self.card.weight as f32
+    }
+
+    /// How much of the turns it should take, with the greatest weight of all as the whole.
+    pub(crate) fn turns(&self, slow_start: Duration, now: Moment) -> f32 {
+        if self.in_flight() == 0 { self.weight() } else { self.weight() * self.share(slow_start, now) }
+    }
+
+    /// The part of its full share that a fresh replica gets: from a tenth up to all.
+    fn share(&self, slow_start: Duration, now: Moment) -> f32 {
+        let age = now.since(Moment::from_nanos(self.fresh_at.load(Ordering::Relaxed)));
+        if age >= slow_start { 1.0 } else { (age.as_secs_f32() / slow_start.as_secs_f32()).max(0.1) }
+    }
+
+    /// A lease on it, unless it may not get requests or has `limit` already.
     ///
     /// It counts first and looks second: whoever sets another readiness and then reads the count sees this lease, or this
     /// call sees the readiness. Both operations are `SeqCst` for that reason.
-    pub fn claim(self: &Arc<Self>) -> Option<Lease> {
-        let lease = Lease::count(self);
-        (self.readiness() == Readiness::Ready).then_some(lease)
+    pub(crate) fn claim(self: &Arc<Self>, limit: usize, now: Moment) -> Option<Lease> {
+        let before = self.in_flight.fetch_add(1, Ordering::SeqCst);
+        self.latency.ask(now);
+        let lease = Lease { replica: Arc::clone(self), since: now, awaited: true };
+        (before < limit && self.readiness() == Readiness::Ready).then_some(lease)
+    }
+
+    /// Counts a failure. Returns whether that took the replica out, so that somebody must see when it can come back.
+    fn fail(&self, failure: Failure, spec: &Spec, now: Moment) -> bool {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let rules = &spec.ejection;
+        let enough = failure == Failure::Refused || rules.failures > 0 && failures >= rules.failures;
+        if !enough || !self.change_health(Health::Up, Health::Ejected) {
+            return false;
+        }
+        let came_back = Moment::from_nanos(self.readmitted_at.load(Ordering::Relaxed));
+        let again = now.since(came_back) < rules.most && self.ejections.load(Ordering::Relaxed) > 0;
+        let times = if again { self.ejections.load(Ordering::Relaxed) } else { 0 };
+        // A refused connection is certain and costs little to ask for again, so it does not make the next pause longer.
+        self.ejections.store(times + u32::from(failure == Failure::Other), Ordering::Relaxed);
+        self.ejected_at.store(now.as_nanos(), Ordering::Relaxed);
+        true
+    }
+
+    /// From when on an ejected replica may be asked whether it can come back: at once where it refused a connection, else
+    /// after a time that doubles with each ejection.
+    pub fn retry_at(&self, spec: &Spec) -> Moment {
+        let ejected = Moment::from_nanos(self.ejected_at.load(Ordering::Relaxed));
+        match self.ejections.load(Ordering::Relaxed) {
+            0 => ejected,
+            times => ejected + (spec.ejection.time * 2_u32.saturating_pow((times - 1).min(20))).min(spec.ejection.most),
+        }
+    }
+
+    /// It answered a probe and gets requests again; one failure takes it out again, until a request has succeeded.
+    pub fn readmit(&self, spec: &Spec, now: Moment) -> bool {
+        self.failures.store(spec.ejection.failures.saturating_sub(1), Ordering::Relaxed);
+        self.readmitted_at.store(now.as_nanos(), Ordering::Relaxed);
+        self.change_health(Health::Ejected, Health::Up)
     }
 }
 
@@ -123,23 +327,47 @@ impl Replica {
 #[derive(Debug)]
 pub struct Lease {
     replica: Arc<Replica>,
+    since: Moment,
+    /// No answer has come yet.
+    awaited: bool,
 }
 
 impl Lease {
-    fn count(replica: &Arc<Replica>) -> Self {
-        replica.in_flight.fetch_add(1, Ordering::SeqCst);
-        Self { replica: Arc::clone(replica) }
-    }
-
     /// The replica that was picked.
     pub fn replica(&self) -> &Arc<Replica> {
         &self.replica
+    }
+
+    /// The head of a response has come, `good` or not. Returns whether the replica was taken out for it, so that somebody
+    /// must see when it can come back.
+    pub fn answered(&mut self, good: bool, spec: &Spec, now: Moment) -> bool {
+        if std::mem::take(&mut self.awaited) {
+            self.replica.latency.answer(self.since, now);
+        }
+        if !good {
+            return self.replica.fail(Failure::Other, spec, now);
+        }
+        // Read first: a line that all workers write to is dear.
+        if self.replica.failures.load(Ordering::Relaxed) > 0 {
+            self.replica.failures.store(0, Ordering::Relaxed);
+        }
+        false
+    }
+
+    /// The request failed at the replica. Returns whether the replica was taken out for it, so that somebody must see when it
+    /// can come back.
+    pub fn failed(&self, failure: Failure, spec: &Spec, now: Moment) -> bool {
+        self.replica.fail(failure, spec, now)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.awaited {
+            self.replica.latency.give_up();
+        }
         self.replica.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.replica.state.ended();
     }
 }
 
@@ -147,14 +375,21 @@ impl Drop for Lease {
 mod tests {
     use super::*;
 
+    const NOW: Moment = Moment::from_nanos(1);
+
     fn replica(readiness: Readiness) -> Arc<Replica> {
-        Replica::new("web-1", SocketAddr::from(([127, 0, 0, 1], 80)), readiness)
+        let addr = SocketAddr::from(([127, 0, 0, 1], 80));
+        Replica::new(&Arc::default(), Card::new("web-1", 1), addr, readiness, Health::Up)
+    }
+
+    fn claim(replica: &Arc<Replica>) -> Option<Lease> {
+        replica.claim(usize::MAX, NOW)
     }
 
     #[test]
     fn a_lease_counts_until_it_is_dropped() {
         let replica = replica(Readiness::Ready);
-        let lease = replica.claim().expect("ready");
+        let lease = claim(&replica).expect("ready");
         assert_eq!(replica.in_flight(), 1);
         drop(lease);
         assert_eq!(replica.in_flight(), 0);
@@ -164,18 +399,70 @@ mod tests {
     fn only_a_ready_replica_gives_a_lease() {
         for readiness in Readiness::ALL {
             let replica = replica(readiness);
-            assert_eq!(replica.claim().is_some(), readiness == Readiness::Ready, "{readiness:?}");
+            assert_eq!(claim(&replica).is_some(), readiness == Readiness::Ready, "{readiness:?}");
             assert_eq!(replica.in_flight(), 0, "a refused claim is not counted");
         }
+    }
+
+    #[test]
+    fn no_more_leases_than_the_limit() {
+        let replica = replica(Readiness::Ready);
+        let leases: Vec<_> = (0..5).map_while(|_| replica.claim(3, NOW)).collect();
+        assert_eq!((leases.len(), replica.in_flight()), (3, 3));
     }
 
     #[test]
     fn readiness_survives_the_atomic() {
         let replica = replica(Readiness::Starting);
         for readiness in Readiness::ALL {
-            replica.set_readiness(readiness);
+            replica.set_readiness(readiness, NOW);
             assert_eq!(replica.readiness(), readiness);
         }
+        for health in [Health::Up, Health::Ejected, Health::Down] {
+            assert_eq!(Health::from_u8(health as u8), health);
+        }
+    }
+
+    #[test]
+    fn failures_in_a_row_take_it_out_for_a_time_that_doubles() {
+        let (replica, spec) = (replica(Readiness::Ready), Spec::default());
+        let at = |millis: u64| Moment::from_nanos(millis * 1_000_000);
+        let mut lease = claim(&replica).expect("ready");
+        assert!((0..4).all(|_| !lease.failed(Failure::Other, &spec, at(0))));
+        lease.answered(true, &spec, at(0));
+        assert!((0..4).all(|_| !lease.answered(false, &spec, at(0))), "a success in between counts");
+        assert!(lease.failed(Failure::Other, &spec, at(1000)));
+        assert_eq!((replica.health(), replica.retry_at(&spec)), (Health::Ejected, at(2000)));
+        assert!(replica.readmit(&spec, at(2000)));
+        assert!(lease.failed(Failure::Other, &spec, at(2500)), "once is enough after a return");
+        assert_eq!(replica.retry_at(&spec), at(4500));
+        assert!(replica.readmit(&spec, at(4500)));
+        lease.answered(true, &spec, at(4600));
+        assert!((0..4).all(|_| !lease.failed(Failure::Other, &spec, at(70_000))));
+        assert!(lease.failed(Failure::Other, &spec, at(70_000)));
+        assert_eq!(replica.retry_at(&spec), at(71_000), "old ejections are forgotten");
+    }
+
+    #[test]
+    fn a_refusal_takes_it_out_until_it_accepts() {
+        let (replica, spec) = (replica(Readiness::Ready), Spec::default());
+        let lease = claim(&replica).expect("ready");
+        assert!(lease.failed(Failure::Refused, &spec, NOW));
+        assert!(!lease.failed(Failure::Refused, &spec, NOW), "it is out already");
+        assert_eq!(replica.retry_at(&spec), NOW);
+    }
+
+    #[test]
+    fn a_fresh_replica_takes_up_its_share_slowly() {
+        let replica = replica(Readiness::Starting);
+        replica.set_readiness(Readiness::Ready, NOW);
+        let window = Duration::from_secs(10);
+        assert_eq!(replica.cost(None, window, NOW), 1.0, "an idle one gets its turn");
+        let _lease = claim(&replica);
+        assert_eq!(replica.cost(None, window, NOW), 11.0);
+        assert_eq!(replica.cost(None, window, NOW + window / 2), 3.0);
+        assert_eq!(replica.cost(None, window, NOW + window), 2.0);
+        assert_eq!(replica.cost(None, Duration::ZERO, NOW), 2.0);
     }
 
     /// Invariant 4: after the drain has begun, a count of zero means that nobody holds a lease and nobody will.
@@ -184,9 +471,9 @@ mod tests {
         for _ in 0..200 {
             let replica = replica(Readiness::Ready);
             std::thread::scope(|scope| {
-                let claimer = scope.spawn(|| replica.claim());
+                let claimer = scope.spawn(|| claim(&replica));
                 let drainer = scope.spawn(|| {
-                    replica.set_readiness(Readiness::Draining);
+                    replica.set_readiness(Readiness::Draining, NOW);
                     replica.in_flight()
                 });
                 let seen = drainer.join().expect("drainer");

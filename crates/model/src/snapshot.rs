@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
+use crate::alarm::Alarm;
 use crate::service::Service;
 
 /// Everything the request's way needs to know, as it was at one moment.
@@ -21,6 +22,11 @@ impl Snapshot {
     /// A snapshot that knows no service, and why.
     pub fn unrouted(reason: impl Into<String>) -> Self {
         Self { default: Err(Unrouted { reason: reason.into() }) }
+    }
+
+    /// All services that it knows.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.default.iter()
     }
 
     /// The service that a request belongs to.
@@ -43,12 +49,13 @@ pub struct Unrouted {
 #[derive(Debug)]
 pub struct Published {
     current: ArcSwap<Snapshot>,
+    alarm: Alarm,
 }
 
 impl Published {
     /// A cell that starts with `first`.
     pub fn new(first: Snapshot) -> Arc<Self> {
-        Arc::new(Self { current: ArcSwap::from_pointee(first) })
+        Arc::new(Self { current: ArcSwap::from_pointee(first), alarm: Alarm::default() })
     }
 
     /// The world as it is now. Costs no lock; hold it for one request, not longer.
@@ -58,6 +65,14 @@ impl Published {
 
     /// Swaps the whole world at once: a reader sees the old one or the new one, never a mix.
     pub fn publish(&self, next: Snapshot) {
-        self.current.store(Arc::new(next));
+        let next = Arc::new(next);
+        self.current.store(Arc::clone(&next));
+        next.services().for_each(|service| service.admit());
+        self.alarm.ring();
+    }
+
+    /// Where replicas are reported that must be looked after.
+    pub fn alarm(&self) -> &Alarm {
+        &self.alarm
     }
 }

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use divisi_http1::{RequestHead, ResponseHead};
-use divisi_model::{Lease, NoReplica, Tried};
+use divisi_model::{Lease, Moment, NoReplica, Tried, Wanted};
 use tokio::time::sleep;
 
 use crate::answer::Http1Answer;
@@ -144,7 +144,7 @@ async fn walk<T: Transport>(
         // A connection from the pool may have been closed before the request came: the replica itself is not to blame.
         fresh = reused && error.is_unanswered();
         if !fresh && !tried.add(lease.replica().id()) {
-            return Err(nobody_left(worker, NoReplica { known: tried.len() }, Some(error)).await);
+            return Err(nobody_left(worker, NoReplica::Tried, Some(error)).await);
         }
         record.retries += 1;
         last = Some(error);
@@ -156,7 +156,7 @@ async fn walk<T: Transport>(
 fn pick(worker: &Worker, tried: &Tried) -> Result<Result<Lease, NoReplica>, Error> {
     let snapshot = worker.published.load();
     let service = snapshot.route().map_err(|unrouted| Error::NoRoute(unrouted.reason.clone()))?;
-    Ok(service.pick(tried))
+    Ok(service.pick(tried, Wanted::Any, Moment::now()))
 }
 
 /// A retry needs an error that allows it, a request whose bytes can be sent again, and a replica not yet tried; the last is
@@ -171,18 +171,18 @@ const NEWS: Duration = Duration::from_millis(100);
 
 /// There is no replica to try. Where some were tried, their failure is the answer (502), unless they turn out to be ending:
 /// a replica hangs up some milliseconds before the engine says so. Then nobody is there, which passes (503).
-async fn nobody_left(worker: &Worker, mut none: NoReplica, last: Option<Error>) -> Error {
+async fn nobody_left(worker: &Worker, _none: NoReplica, last: Option<Error>) -> Error {
     if let Some(error) = last {
         sleep(NEWS).await;
         match pick(worker, &Tried::default()) {
             Ok(Ok(_)) => return error,
-            Ok(Err(now)) => none = now,
+            Ok(Err(_)) => {}
             Err(unrouted) => return unrouted,
         }
     }
     let snapshot = worker.published.load();
-    let name = snapshot.route().map_or("", |service| service.name());
-    Error::NoReplica(match none.known {
+    let (name, known) = snapshot.route().map_or(("", 0), |service| (service.name(), service.known()));
+    Error::NoReplica(match known {
         0 => format!("service \"{name}\" has no replica"),
         1 => format!("service \"{name}\" has one replica, and it is not ready"),
         known => format!("service \"{name}\" has {known} replicas, none of them ready"),

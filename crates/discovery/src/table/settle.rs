@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use divisi_model::{Readiness, Replica, Snapshot};
+use divisi_model::{Card, Moment, Readiness, Replica, Service, Snapshot};
 
 use super::{Job, Table};
 use crate::container::{ContainerId, Health};
@@ -38,10 +38,11 @@ impl Table {
         entry.complaint = None;
         let rank = (entry.identity.number, Arc::clone(id));
         let before = self.ready.len();
-        let (replica, is_new) = replica_at(entry, addr);
+        let Some(service) = &self.chosen else { return };
+        let (replica, is_new) = replica_at(entry, service, addr);
         let next = entry.readiness();
         // Set before the snapshot without it is published: a drain sees every lease that was given.
-        let was = replica.set_readiness(next);
+        let was = replica.set_readiness(next, Moment::now());
         if next == Readiness::Ready {
             self.changed |= was != next || is_new;
             self.ready.insert(rank, replica);
@@ -62,7 +63,7 @@ impl Table {
         let Some(entry) = self.entries.get_mut(id) else { return };
         let before = self.ready.len();
         if let Some(replica) = entry.replica.take() {
-            replica.set_readiness(Readiness::Draining);
+            replica.set_readiness(Readiness::Draining, Moment::now());
             self.changed |= self.ready.remove(&(entry.identity.number, Arc::clone(id))).is_some();
         }
         if entry.complaint.as_ref() != Some(&why) {
@@ -88,16 +89,17 @@ impl Table {
 }
 
 /// The row's replica, a new one if its address is another. Tells whether it is new.
-fn replica_at(entry: &mut Entry, addr: SocketAddr) -> (Arc<Replica>, bool) {
+fn replica_at(entry: &mut Entry, service: &Service, addr: SocketAddr) -> (Arc<Replica>, bool) {
     match &entry.replica {
         Some(replica) if replica.addr() == addr => (Arc::clone(replica), false),
         old => {
             if let Some(old) = old {
                 // Connections to the old address lead nowhere, or to somebody else.
-                old.set_readiness(Readiness::Gone);
+                old.set_readiness(Readiness::Gone, Moment::now());
                 entry.accepts = false;
             }
-            let replica = Replica::new(&entry.container.name, addr, Readiness::Starting);
+            let card = Card::new(&entry.container.name, entry.identity.number);
+            let replica = service.replica(card, addr, Readiness::Starting);
             entry.replica = Some(Arc::clone(&replica));
             (replica, true)
         }

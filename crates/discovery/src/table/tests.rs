@@ -13,7 +13,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let wish = Wish { service: Some("web".to_owned()), project: Some("shop".to_owned()) };
-        let table = Table::new(wish, Policy::P2c, Duration::from_secs(5));
+        let table = Table::new(wish, Spec::default(), Duration::from_secs(5));
         Self { table, now: Instant::now(), routed: None }
     }
 

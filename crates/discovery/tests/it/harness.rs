@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use divisi_discovery::{Clues, EngineAddress, Settings, Tuning};
-use divisi_model::{Published, Replica, Snapshot, Tried};
+use divisi_model::{Published, Replica, Snapshot};
 use divisi_testkit::engine::{FakeContainer, FakeEngine};
 pub(crate) use divisi_testkit::wait::until;
 use socket2::{Domain, Socket, Type};
@@ -56,7 +56,9 @@ impl Discovery {
 
     /// How many replicas the service has; only when none is ready.
     pub(crate) fn known(&self) -> Option<usize> {
-        self.published.load().route().ok()?.pick(&Tried::default()).err().map(|none| none.known)
+        let snapshot = self.published.load();
+        let service = snapshot.route().ok()?;
+        service.ready().is_empty().then(|| service.known())
     }
 
     pub(crate) fn until_ready(&self, names: &[&str]) {

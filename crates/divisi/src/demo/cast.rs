@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use divisi_model::{Policy, Published, Readiness, Replica, Service, Snapshot};
+use divisi_model::{Card, Moment, Published, Readiness, Replica, Service, Snapshot, Spec};
 use tokio::sync::oneshot;
 
 use crate::echo::{self, Answer};
@@ -16,8 +16,9 @@ const LOOK: Duration = Duration::from_millis(1);
 /// The replicas that are there now, oldest first.
 pub(super) struct Cast {
     published: Arc<Published>,
+    service: Service,
     actors: VecDeque<Actor>,
-    entered: usize,
+    entered: u32,
 }
 
 struct Actor {
@@ -28,7 +29,7 @@ struct Actor {
 impl Cast {
     /// Nobody yet; who comes and goes is published there.
     pub(super) fn new(published: Arc<Published>) -> Self {
-        Self { published, actors: VecDeque::new(), entered: 0 }
+        Self { published, service: Service::new("echo", Spec::default()), actors: VecDeque::new(), entered: 0 }
     }
 
     /// How many are there.
@@ -46,7 +47,8 @@ impl Cast {
         let listener = echo::on_loopback().await?;
         self.entered += 1;
         let name = format!("echo-{}", self.entered);
-        let replica = Replica::new(name.clone(), listener.local_addr()?, Readiness::Ready);
+        let card = Card::new(name.clone(), self.entered);
+        let replica = self.service.replica(card, listener.local_addr()?, Readiness::Ready);
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(echo::serve(listener, Answer::new(name, Duration::ZERO, None), async {
             let _ = stopped.await;
@@ -60,7 +62,7 @@ impl Cast {
     /// Stops the oldest replica in the order that loses nothing: no new requests, finish those in flight, end.
     pub(super) fn leave(&mut self) -> Option<String> {
         let Actor { replica, stop } = self.actors.pop_front()?;
-        replica.set_readiness(Readiness::Draining);
+        replica.set_readiness(Readiness::Draining, Moment::now());
         self.publish();
         let line = format!("- {} drains ({} in flight) and stops", replica.name(), replica.in_flight());
         tokio::spawn(async move {
@@ -75,6 +77,6 @@ impl Cast {
     fn publish(&self) {
         let ready: Vec<_> = self.replicas().cloned().collect();
         let known = ready.len();
-        self.published.publish(Snapshot::of(Arc::new(Service::new("echo", Policy::default(), ready, known))));
+        self.published.publish(Snapshot::of(Arc::new(self.service.with_replicas(ready, known))));
     }
 }

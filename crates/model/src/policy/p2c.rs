@@ -1,50 +1,63 @@
-//! The power of two choices: of two replicas the one with fewer requests in flight. Two looks whatever the size of the
-//! service, and no herd runs to the one that was idle a moment ago (Mitzenmacher, 2001).
+//! The power of two choices: of two replicas the one that is likely to answer sooner, which is its requests in flight times the
+//! time in which it has answered of late. Two looks whatever the size of the service, and no herd runs to the one that was
+//! idle a moment ago (Mitzenmacher, 2001).
 //!
 //! One of the two is the next in turn, the other is drawn at random. Two random ones balance as well under load, but a quiet
 //! service would get ten requests on six or seven of its ten replicas.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-
 use super::round_robin;
-use crate::replica::Replica;
+use crate::candidates::Candidates;
 
-pub(super) fn choose(candidates: &[Arc<Replica>], cursor: &AtomicUsize) -> usize {
+pub(super) fn choose(candidates: &Candidates<'_>, turn: usize) -> Option<usize> {
+    let next = round_robin::choose(candidates, turn)?;
     let count = candidates.len();
-    let next = round_robin::choose(candidates, cursor);
     if count == 1 {
-        return next;
+        return Some(next);
     }
     // Drawn from the others, so that the two always differ.
-    let other = (next + 1 + fastrand::usize(..count - 1)) % count;
-    if candidates[other].in_flight() < candidates[next].in_flight() { other } else { next }
+    let draw = || Some((next + 1 + fastrand::usize(..count - 1)) % count).filter(|&at| candidates.is_usable(at));
+    let other = draw().or_else(draw);
+    Some(other.map_or(next, |other| candidates.better(next, other)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
-    use crate::replica::Readiness;
+    use crate::policy::tests::{crowd, heavy};
 
     #[test]
     fn a_quiet_service_is_gone_through_in_turn() {
-        let addr = SocketAddr::from(([127, 0, 0, 1], 80));
-        let candidates: Vec<_> = (0..10).map(|_| Replica::new("web", addr, Readiness::Ready)).collect();
-        let cursor = AtomicUsize::new(7);
-        let mut chosen: Vec<_> = (0..10).map(|_| choose(&candidates, &cursor)).collect();
+        let crowd = crowd(10);
+        let mut chosen: Vec<_> = (7..17).filter_map(|turn| choose(&crowd.candidates(), turn)).collect();
         chosen.sort_unstable();
         assert_eq!(chosen, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]
     fn of_two_the_idle_one_is_always_chosen() {
-        let addr = SocketAddr::from(([127, 0, 0, 1], 80));
-        let candidates: Vec<_> = (0..2).map(|_| Replica::new("web", addr, Readiness::Ready)).collect();
-        let _lease = candidates[0].claim();
-        for n in 0..100 {
-            assert_eq!(choose(&candidates, &AtomicUsize::new(n)), 1);
+        let crowd = crowd(2);
+        let _lease = crowd.claim(0);
+        for turn in 0..100 {
+            assert_eq!(choose(&crowd.candidates(), turn), Some(1));
         }
+    }
+
+    #[test]
+    fn one_that_is_twenty_times_slower_is_left_alone() {
+        let crowd = crowd(10);
+        for at in 0..10 {
+            crowd.answer_after(at, if at == 4 { 100 } else { 5 });
+        }
+        let slow = (0..1000).filter(|&turn| choose(&crowd.candidates(), turn) == Some(4)).count();
+        assert_eq!(slow, 0);
+    }
+
+    #[test]
+    fn weight_divides_the_load() {
+        let crowd = heavy(&[1, 3]);
+        // In flight at 1 to 3 they are alike; one more at the light one and it is not chosen.
+        let _light = crowd.claim(0);
+        let _heavy: Vec<_> = (0..4).map(|_| crowd.claim(1)).collect();
+        assert!((0..50).all(|turn| choose(&crowd.candidates(), turn) == Some(1)));
     }
 }

@@ -1,9 +1,9 @@
-//! Any replica, each as likely as the other: what the program of 2016 did.
+//! Any replica, each as likely as its weight says: what the program of 2016 did.
 
-use std::sync::Arc;
+use super::accept;
+use crate::candidates::Candidates;
 
-use crate::replica::Replica;
-
-pub(super) fn choose(candidates: &[Arc<Replica>]) -> usize {
-    fastrand::usize(..candidates.len())
+pub(super) fn choose(candidates: &Candidates<'_>) -> Option<usize> {
+    let drawn = (0..accept::DRAWS).find_map(|_| candidates.any().filter(|&at| accept::by_weight(candidates, at)));
+    drawn.or_else(|| candidates.any())
 }

@@ -1,10 +1,14 @@
-//! One after the other; the turn is one atomic for all workers and survives changes.
+//! One after the other; the turn is one atomic for all workers and survives changes. With weights, a replica lets some of its
+//! turns go by.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use super::accept;
+use crate::candidates::Candidates;
 
-use crate::replica::Replica;
-
-pub(super) fn choose(candidates: &[Arc<Replica>], cursor: &AtomicUsize) -> usize {
-    cursor.fetch_add(1, Ordering::Relaxed) % candidates.len()
+pub(super) fn choose(candidates: &Candidates<'_>, turn: usize) -> Option<usize> {
+    let next = turn % candidates.len();
+    if candidates.is_usable(next) && accept::by_weight(candidates, next) {
+        return Some(next);
+    }
+    // Somebody at random takes the turn: were it the next one, that would get twice its share.
+    super::random::choose(candidates)
 }

@@ -87,7 +87,7 @@ fn a_new_snapshot_counts_from_the_next_request_on() {
 fn a_replica_that_drains_gets_nothing_new() {
     let (leaving, staying) = (Replica::named("leaving"), Replica::named("staying"));
     let proxy = Proxy::before(&[&leaving, &staying]);
-    proxy.members[0].set_readiness(Readiness::Draining);
+    proxy.members[0].set_readiness(Readiness::Draining, Moment::now());
     for _ in 0..10 {
         assert_eq!(proxy.fetch(GET).text(), "staying");
     }

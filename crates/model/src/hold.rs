@@ -1,0 +1,182 @@
+//! Requests that wait for a replica: first come, first served, and called a few at a time.
+//!
+//! Whoever waits has a [`Place`]. When a replica can take requests the first ones are called; each that has gone through calls
+//! two more. So a replica that is the first to be ready gets a few requests at once, then twice as many, and not a thousand.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::state::State;
+
+/// The line of those who wait. Nobody comes here while there are replicas, so a lock does no harm.
+#[derive(Debug, Default)]
+pub(crate) struct Hold {
+    line: Mutex<Line>,
+    /// How many wait, to be read without the lock.
+    waiting: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    next: u64,
+    waiters: BTreeMap<u64, Waiter>,
+}
+
+#[derive(Debug, Default)]
+struct Waiter {
+    called: bool,
+    waker: Option<Waker>,
+}
+
+impl Hold {
+    /// How many wait.
+    ///
+    /// `SeqCst`, as the count in flight: whoever ends an exchange and then looks here sees a waiter, or that waiter looked at
+    /// the count after the end.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Calls the first `count` that were not called yet.
+    pub(crate) fn call(&self, count: usize) {
+        if self.waiting() == 0 {
+            return;
+        }
+        let mut line = self.lock();
+        let woken: Vec<_> = line.waiters.values_mut().filter(|waiter| !waiter.called).take(count).map(call).collect();
+        drop(line);
+        woken.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn join(&self, most: usize) -> Option<u64> {
+        let mut line = self.lock();
+        if line.waiters.len() >= most {
+            return None;
+        }
+        line.next += 1;
+        let number = line.next;
+        // The first has nobody to wait for: what it would be called for may have happened just before it came.
+        let called = line.waiters.is_empty();
+        line.waiters.insert(number, Waiter { called, waker: None });
+        self.waiting.store(line.waiters.len(), Ordering::SeqCst);
+        Some(number)
+    }
+
+    /// Returns whether the one who leaves had been called.
+    fn leave(&self, number: u64) -> bool {
+        let mut line = self.lock();
+        let waiter = line.waiters.remove(&number);
+        self.waiting.store(line.waiters.len(), Ordering::SeqCst);
+        waiter.is_some_and(|waiter| waiter.called)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn call(waiter: &mut Waiter) -> Option<Waker> {
+    waiter.called = true;
+    waiter.waker.take()
+}
+
+/// A request's place in the line; given up when this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    state: Arc<State>,
+    number: u64,
+    /// The call was used: nobody else has to be called in its stead.
+    served: bool,
+}
+
+impl Place {
+    /// The last place of a service's line; None where `most` wait already.
+    pub(crate) fn join(state: &Arc<State>, most: usize) -> Option<Self> {
+        let number = state.hold().join(most)?;
+        Some(Self { state: Arc::clone(state), number, served: false })
+    }
+
+    /// Ready when the request is called: it may look for a replica.
+    pub fn poll_called(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut line = self.state.hold().lock();
+        let Some(waiter) = line.waiters.get_mut(&self.number) else { return Poll::Ready(()) };
+        if waiter.called {
+            return Poll::Ready(());
+        }
+        if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+            waiter.waker = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The call came to nothing; the place is kept, and the request waits for the next call.
+    pub fn wait_on(&self) {
+        if let Some(waiter) = self.state.hold().lock().waiters.get_mut(&self.number) {
+            waiter.called = false;
+        }
+    }
+
+    /// The request has found a replica.
+    pub fn serve(mut self) {
+        self.served = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let called = self.state.hold().leave(self.number);
+        if called && !self.served {
+            self.state.hold().call(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_called(place: &Place) -> bool {
+        place.poll_called(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    fn line(count: usize) -> (Arc<State>, Vec<Place>) {
+        let state = Arc::new(State::default());
+        let places: Vec<_> = (0..count).map(|_| Place::join(&state, 10).expect("room")).collect();
+        assert!(is_called(&places[0]), "the first is to look twice");
+        places[0].wait_on();
+        (state, places)
+    }
+
+    #[test]
+    fn the_first_are_called_first_and_no_more_than_there_is_room_for() {
+        let (state, places) = line(10);
+        assert!(Place::join(&state, 10).is_none(), "the bound holds");
+        state.hold().call(3);
+        let called: Vec<_> = places.iter().map(is_called).collect();
+        assert_eq!(called, [true, true, true, false, false, false, false, false, false, false]);
+    }
+
+    #[test]
+    fn a_call_is_not_lost_with_the_one_who_leaves() {
+        let (state, mut places) = line(3);
+        state.hold().call(1);
+        drop(places.remove(0));
+        assert!(is_called(&places[0]) && !is_called(&places[1]));
+        places.remove(0).serve();
+        assert!(!is_called(&places[0]), "a call that was used is over");
+        assert_eq!(state.hold().waiting(), 1);
+    }
+
+    #[test]
+    fn who_finds_nobody_keeps_the_place() {
+        let (state, places) = line(2);
+        state.hold().call(1);
+        assert!(is_called(&places[0]));
+        places[0].wait_on();
+        assert!(!is_called(&places[0]));
+        state.hold().call(1);
+        assert!(is_called(&places[0]) && !is_called(&places[1]));
+    }
+}
