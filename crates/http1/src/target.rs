@@ -43,6 +43,11 @@ impl<'a> Target<'a> {
         Ok(Self { authority: Some(authority), path })
     }
 
+    /// The path alone (RFC 3986 3.3).
+    pub fn without_query(self) -> &'a [u8] {
+        self.path.split(|byte| *byte == b'?').next().unwrap_or_default()
+    }
+
     /// Writes the target in origin-form, as a replica expects it (RFC 9112 3.2.1 and 3.2.4).
     pub fn write_origin_form(&self, method: &[u8], out: &mut Vec<u8>) {
         match self.path {

@@ -1,5 +1,6 @@
 //! A container of a service, and the lease that counts a request in flight.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -284,12 +285,13 @@ impl Replica {
     pub(crate) fn claim(self: &Arc<Self>, limit: usize, now: Moment) -> Option<Lease> {
         let before = self.in_flight.fetch_add(1, Ordering::SeqCst);
         self.latency.ask(now);
-        let lease = Lease { replica: Arc::clone(self), since: now, awaited: true };
+        let lease = Lease { replica: Arc::clone(self), since: now, awaited: Cell::new(true) };
         (before < limit && self.readiness() == Readiness::Ready).then_some(lease)
     }
 
     /// Counts a failure. Returns whether that took the replica out, so that somebody must see when it can come back.
-    fn fail(&self, failure: Failure, spec: &Spec, now: Moment) -> bool {
+    fn fail(&self, failure: Failure, now: Moment) -> bool {
+        let spec = self.state.spec();
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let rules = &spec.ejection;
         let enough = failure == Failure::Refused || rules.failures > 0 && failures >= rules.failures;
@@ -329,7 +331,7 @@ pub struct Lease {
     replica: Arc<Replica>,
     since: Moment,
     /// No answer has come yet.
-    awaited: bool,
+    awaited: Cell<bool>,
 }
 
 impl Lease {
@@ -340,12 +342,12 @@ impl Lease {
 
     /// The head of a response has come, `good` or not. Returns whether the replica was taken out for it, so that somebody
     /// must see when it can come back.
-    pub fn answered(&mut self, good: bool, spec: &Spec, now: Moment) -> bool {
-        if std::mem::take(&mut self.awaited) {
+    pub fn answered(&self, good: bool, now: Moment) -> bool {
+        if self.awaited.take() {
             self.replica.latency.answer(self.since, now);
         }
         if !good {
-            return self.replica.fail(Failure::Other, spec, now);
+            return self.replica.fail(Failure::Other, now);
         }
         // Read first: a line that all workers write to is dear.
         if self.replica.failures.load(Ordering::Relaxed) > 0 {
@@ -356,14 +358,14 @@ impl Lease {
 
     /// The request failed at the replica. Returns whether the replica was taken out for it, so that somebody must see when it
     /// can come back.
-    pub fn failed(&self, failure: Failure, spec: &Spec, now: Moment) -> bool {
-        self.replica.fail(failure, spec, now)
+    pub fn failed(&self, failure: Failure, now: Moment) -> bool {
+        self.replica.fail(failure, now)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.awaited {
+        if self.awaited.get() {
             self.replica.latency.give_up();
         }
         self.replica.in_flight.fetch_sub(1, Ordering::SeqCst);
@@ -427,19 +429,19 @@ mod tests {
     fn failures_in_a_row_take_it_out_for_a_time_that_doubles() {
         let (replica, spec) = (replica(Readiness::Ready), Spec::default());
         let at = |millis: u64| Moment::from_nanos(millis * 1_000_000);
-        let mut lease = claim(&replica).expect("ready");
-        assert!((0..4).all(|_| !lease.failed(Failure::Other, &spec, at(0))));
-        lease.answered(true, &spec, at(0));
-        assert!((0..4).all(|_| !lease.answered(false, &spec, at(0))), "a success in between counts");
-        assert!(lease.failed(Failure::Other, &spec, at(1000)));
+        let lease = claim(&replica).expect("ready");
+        assert!((0..4).all(|_| !lease.failed(Failure::Other, at(0))));
+        lease.answered(true, at(0));
+        assert!((0..4).all(|_| !lease.answered(false, at(0))), "a success in between counts");
+        assert!(lease.failed(Failure::Other, at(1000)));
         assert_eq!((replica.health(), replica.retry_at(&spec)), (Health::Ejected, at(2000)));
         assert!(replica.readmit(&spec, at(2000)));
-        assert!(lease.failed(Failure::Other, &spec, at(2500)), "once is enough after a return");
+        assert!(lease.failed(Failure::Other, at(2500)), "once is enough after a return");
         assert_eq!(replica.retry_at(&spec), at(4500));
         assert!(replica.readmit(&spec, at(4500)));
-        lease.answered(true, &spec, at(4600));
-        assert!((0..4).all(|_| !lease.failed(Failure::Other, &spec, at(70_000))));
-        assert!(lease.failed(Failure::Other, &spec, at(70_000)));
+        lease.answered(true, at(4600));
+        assert!((0..4).all(|_| !lease.failed(Failure::Other, at(70_000))));
+        assert!(lease.failed(Failure::Other, at(70_000)));
         assert_eq!(replica.retry_at(&spec), at(71_000), "old ejections are forgotten");
     }
 
@@ -447,8 +449,8 @@ mod tests {
     fn a_refusal_takes_it_out_until_it_accepts() {
         let (replica, spec) = (replica(Readiness::Ready), Spec::default());
         let lease = claim(&replica).expect("ready");
-        assert!(lease.failed(Failure::Refused, &spec, NOW));
-        assert!(!lease.failed(Failure::Refused, &spec, NOW), "it is out already");
+        assert!(lease.failed(Failure::Refused, NOW));
+        assert!(!lease.failed(Failure::Refused, NOW), "it is out already");
         assert_eq!(replica.retry_at(&spec), NOW);
     }
 

@@ -44,16 +44,17 @@ pub enum Wanted {
 impl Service {
     /// A service without replicas that begins with nothing behind it.
     pub fn new(name: impl Into<Arc<str>>, spec: Spec) -> Self {
-        Self {
+        let service = Self {
             name: name.into(),
-            spec: Arc::new(spec),
+            spec: Arc::default(),
             ready: Arc::default(),
             expected: Arc::default(),
             known: 0,
             heaviest: 1.0,
             forgotten: false,
             state: Arc::default(),
-        }
+        };
+        service.with_spec(spec)
     }
 
     /// A replica of this service, at `addr`. Where replicas are to be checked it is [`Health::Down`] until it was.
@@ -72,7 +73,9 @@ impl Service {
 
     /// The same service, wanted otherwise.
     pub fn with_spec(&self, spec: Spec) -> Self {
-        Self { spec: Arc::new(spec), ..self.clone() }
+        let spec = Arc::new(spec);
+        self.state.set_spec(&spec);
+        Self { spec, ..self.clone() }
     }
 
     /// The same service, of which these numbers run or ran until lately.
@@ -309,7 +312,7 @@ mod tests {
             ids.into_iter().collect::<Vec<_>>()
         };
         for (out, left) in [(0, vec![2, 3, 4]), (1, vec![3, 4]), (2, vec![1, 2, 3, 4])] {
-            assert!(service.ready()[out].claim(9, NOW).expect("ready").failed(Failure::Refused, service.spec(), NOW));
+            assert!(service.ready()[out].claim(9, NOW).expect("ready").failed(Failure::Refused, NOW));
             assert_eq!(reached(), left);
         }
         assert!(service.ready()[0].readmit(service.spec(), NOW));

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use arc_swap::{ArcSwap, Guard};
+
 use crate::budget::Budget;
 use crate::hold::Hold;
 use crate::moment::Moment;
 use crate::replica::{Health, Replica};
-use crate::spec::RetryLimits;
+use crate::spec::{RetryLimits, Spec};
 
 /// How many waiting requests each replica gets at once when one of them becomes able to take any.
 const CALLED_AT_ONCE: usize = 4;
@@ -19,6 +21,8 @@ pub struct State {
     picks: AtomicU64,
     /// Requests in flight; counted only where there is a limit.
     in_flight: AtomicUsize,
+    /// What the user wants by now, for those who hold no snapshot.
+    spec: ArcSwap<Spec>,
     hold: Hold,
     budget: Budget,
     /// The ready replicas, for those who count the failing ones among them. They hold this state, so it does not hold them.
@@ -31,6 +35,14 @@ impl State {
     /// The number of the next pick.
     pub(crate) fn next_pick(&self) -> u64 {
         self.picks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn spec(&self) -> Guard<Arc<Spec>> {
+        self.spec.load()
+    }
+
+    pub(crate) fn set_spec(&self, spec: &Arc<Spec>) {
+        self.spec.store(Arc::clone(spec));
     }
 
     pub(crate) fn hold(&self) -> &Hold {

@@ -17,8 +17,8 @@ fn picking_allocates_nothing() {
                 let snapshot = published.load();
                 let service = snapshot.route().expect("routed");
                 let mut tried = Tried::default();
-                let mut lease = service.pick(&tried, wanted, Moment::now()).expect("ready");
-                lease.answered(true, service.spec(), Moment::now());
+                let lease = service.pick(&tried, wanted, Moment::now()).expect("ready");
+                lease.answered(true, Moment::now());
                 tried.add(lease.replica().id());
             };
             // The first pick of a thread sets up its random numbers and its place among the readers.

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use divisi_http1::{RequestHead, ResponseHead, Version};
 use divisi_model::Replica;
 
+use crate::affinity::Cookie;
 use crate::body::{Piece, Sink, Writer};
 use crate::error::Error;
 use crate::rewrite::{self, Reply};
@@ -32,6 +33,8 @@ pub(crate) struct Http1Answer<'a, T> {
     pub(crate) begun: &'a Cell<bool>,
     /// Where the response breaks off, only a reset tells the client.
     pub(crate) ends_with_connection: bool,
+    /// Ties the client to its replica, where that is wanted.
+    pub(crate) cookie: Option<Cookie>,
 }
 
 impl<T: Transport> Sink for Http1Answer<'_, T> {
@@ -74,6 +77,7 @@ impl<T: Transport> Answer for Http1Answer<'_, T> {
             keep_alive: self.keep_alive,
             date: date.as_bytes(),
             replica: self.worker.settings.replica_header.then(|| replica.authority()),
+            cookie: self.cookie.as_ref().and_then(|cookie| Some((&*cookie.name, cookie.news(replica)?))),
         };
         rewrite::response(head, reply, self.writer.pending);
     }

@@ -3,12 +3,13 @@
 //! HTTP/2 joins here: a stream of its frames is another [`Source`] and another [`Sink`].
 
 use std::cell::Cell;
-use std::future::pending;
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
 use divisi_http1::chunked::{Chunked, SizeLine};
 use divisi_http1::{BodyError, BodyLength, Decoder, HeadLimits, trailer};
+
+use tokio::time::sleep;
 
 use crate::clock::{Elapsed, TICK, Timer};
 use crate::desk::Window;
@@ -17,6 +18,9 @@ use crate::transport::{Transport, fill, write_all};
 
 /// Below this many bytes a copy is cheaper than a second part for the kernel to look at.
 const COPY_BELOW: usize = 4096;
+
+/// How often a peer whose bytes wait unread is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A part of a body.
 #[derive(Clone, Copy, Debug)]
@@ -109,8 +113,6 @@ pub(crate) struct Reader<'a, T> {
     pub(crate) patience: Patience<'a>,
     /// Which peer is read from.
     pub(crate) side: Fault,
-    /// A part of it was passed on, and cannot be had again.
-    pub(crate) touched: bool,
     /// How long may be waited for the next bytes.
     allowance: Duration,
     /// Bytes of the buffer that the last piece still uses.
@@ -128,7 +130,22 @@ impl<'a, T: Transport> Reader<'a, T> {
     ) -> Self {
         let allowance = patience.silence();
         let decoder = Decoder::new(length);
-        Self { transport, buffer, decoder, timer, patience, side, touched: false, allowance, used: 0 }
+        Self { transport, buffer, decoder, timer, patience, side, allowance, used: 0 }
+    }
+
+    /// Waits until the peer leaves. Bytes that come are kept for whoever reads next, up to `most` and as far as there is room;
+    /// the rest stays with the peer.
+    pub(crate) async fn left(&mut self, most: usize) {
+        self.release();
+        while self.buffer.len() < most && !self.buffer.is_full() {
+            if !matches!(fill(self.transport, self.buffer).await, Ok(1..)) {
+                return;
+            }
+        }
+        // With bytes unread the end cannot be read either, but it can be seen.
+        while !self.transport.has_ended() {
+            sleep(LOOK).await;
+        }
     }
 
     /// Gives up what the last piece used; what stays in the buffer belongs to the next message.
@@ -184,7 +201,6 @@ impl<T: Transport> Source for Reader<'_, T> {
             }
         };
         self.used = step.consumed;
-        self.touched |= !step.data.is_empty();
         Ok(Piece { data: self.buffer.part(step.data), end: step.end.map(|section| self.buffer.part(section)) })
     }
 
@@ -197,14 +213,8 @@ impl<T: Transport> Source for Reader<'_, T> {
     }
 
     async fn gone(&mut self) -> Error {
-        self.release();
-        // Bytes of a next message are kept for it, as far as there is room.
-        while !self.buffer.is_full() {
-            if !matches!(fill(self.transport, self.buffer).await, Ok(1..)) {
-                return Error::ClientLeft;
-            }
-        }
-        pending().await
+        self.left(usize::MAX).await;
+        Error::ClientLeft
     }
 
     fn become_tunnel(&mut self, silence: Duration) {

@@ -7,9 +7,11 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use divisi_model::{Moment, Replica};
 use slab::Slab;
 
 /// How late a deadline may be noticed.
@@ -23,6 +25,8 @@ pub(crate) struct Clock {
     origin: Instant,
     /// Milliseconds since `origin`.
     now: Cell<u64>,
+    /// The same as the model has it.
+    moment: Cell<Moment>,
     stopping: Cell<bool>,
     entries: RefCell<Slab<Entry>>,
 }
@@ -32,6 +36,8 @@ struct Entry {
     deadline: u64,
     /// Nothing is lost when this one ends early: a connection between two requests.
     resting: bool,
+    /// A replica that is left behind when its time to finish is over.
+    replica: Option<Arc<Replica>>,
     waker: Option<Waker>,
 }
 
@@ -40,6 +46,7 @@ impl Clock {
         Rc::new(Self {
             origin: Instant::now(),
             now: Cell::new(0),
+            moment: Cell::new(Moment::now()),
             stopping: Cell::new(false),
             entries: RefCell::default(),
         })
@@ -47,7 +54,9 @@ impl Clock {
 
     /// Moves on and wakes whoever has reached the deadline.
     pub(crate) fn tick(&self) {
-        self.now.set(self.origin.elapsed().as_millis() as u64);
+        let now = Instant::now();
+        self.now.set(now.duration_since(self.origin).as_millis() as u64);
+        self.moment.set(Moment::of(now));
         for (_, entry) in self.entries.borrow_mut().iter_mut() {
             if self.is_over(entry)
                 && let Some(waker) = entry.waker.take()
@@ -68,7 +77,9 @@ impl Clock {
     }
 
     fn is_over(&self, entry: &Entry) -> bool {
-        entry.deadline <= self.now.get() || entry.resting && self.stopping.get()
+        entry.deadline <= self.now.get()
+            || entry.resting && self.stopping.get()
+            || entry.replica.as_ref().is_some_and(|replica| replica.is_cut(self.moment.get()))
     }
 }
 
@@ -85,7 +96,7 @@ pub(crate) struct Timer {
 
 impl Timer {
     pub(crate) fn new(clock: &Rc<Clock>) -> Self {
-        let entry = Entry { deadline: u64::MAX, resting: false, waker: None };
+        let entry = Entry { deadline: u64::MAX, resting: false, replica: None, waker: None };
         let key = clock.entries.borrow_mut().insert(entry);
         Self { clock: Rc::clone(clock), key }
     }
@@ -98,6 +109,11 @@ impl Timer {
     /// The same for a wait that may be cut short when the program stops.
     pub(crate) fn rest(&self, after: Duration) {
         self.set(after, true);
+    }
+
+    /// The wait is also over when that replica's time to finish is.
+    pub(crate) fn watch(&self, replica: Option<Arc<Replica>>) {
+        self.clock.entries.borrow_mut()[self.key].replica = replica;
     }
 
     /// How long until the deadline.

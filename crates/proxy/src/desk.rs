@@ -92,6 +92,8 @@ pub(crate) struct Desk {
     pub(crate) to_client: Vec<u8>,
     /// What waits to be written to the replica.
     pub(crate) to_replica: Vec<u8>,
+    /// What was sent of a request's body, as long as it may have to be sent again.
+    pub(crate) kept: Vec<u8>,
     /// Bounds what comes from the replica.
     pub(crate) reply: Timer,
 }
@@ -104,6 +106,7 @@ impl Desk {
             response: ResponseHead::default(),
             to_client: Vec::new(),
             to_replica: Vec::new(),
+            kept: Vec::new(),
             reply: Timer::new(clock),
         }
     }
@@ -116,7 +119,7 @@ impl Desk {
 
     fn clear(&mut self) {
         self.rest();
-        for pending in [&mut self.to_client, &mut self.to_replica] {
+        for pending in [&mut self.to_client, &mut self.to_replica, &mut self.kept] {
             pending.clear();
             pending.shrink_to(SMALL);
         }

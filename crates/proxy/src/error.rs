@@ -1,6 +1,7 @@
 //! What can go wrong with an exchange: whose fault it is, what the client is told, and whether another replica may be asked.
 
 use std::io;
+use std::time::Duration;
 
 use divisi_http1::{BodyError, HeadError};
 use thiserror::Error;
@@ -14,6 +15,31 @@ pub(crate) enum Fault {
     Internal,
     /// The replica, or the way to it.
     Upstream,
+}
+
+/// Why a request did not wait for a replica any longer, or at all.
+#[derive(Debug, Error)]
+pub(crate) enum Unheld {
+    #[error("{} ready, and requests are not to wait (--hold)", none_ready(.name, *.known))]
+    Off { name: String, known: usize },
+    #[error("{most} requests wait for a replica of service \"{name}\" already, as many as may (--hold-requests)")]
+    Full { name: String, most: u32 },
+    #[error("service \"{name}\" has had no container for so long that requests do not wait for one")]
+    Forgotten { name: String },
+    #[error("{} ready within {time:?} (--hold)", none_ready(.name, *.known))]
+    TooLong { name: String, time: Duration, known: usize },
+    #[error(
+        "every replica of service \"{name}\" had {limit} requests, as many as it may (--limit), for {time:?} (--hold)"
+    )]
+    Busy { name: String, time: Duration, limit: u32 },
+}
+
+fn none_ready(name: &str, known: usize) -> String {
+    match known {
+        0 => format!("service \"{name}\" has no replica, and none became"),
+        1 => format!("service \"{name}\" has one replica, and it was not"),
+        known => format!("service \"{name}\" has {known} replicas, none of them was"),
+    }
 }
 
 /// Why an exchange failed.
@@ -38,7 +64,11 @@ pub(crate) enum Error {
     #[error("the replica did not accept a connection in time")]
     ConnectTimeout,
     #[error("{0}")]
-    NoReplica(String),
+    Unheld(Unheld),
+    #[error("service \"{name}\" has {limit} requests already, as many as it may (--limit-service)")]
+    Crowded { name: String, limit: u32 },
+    #[error("the replica was stopped, and its time to finish is over (--drain)")]
+    CutOff,
     #[error("{0}")]
     NoRoute(String),
     #[error("the replica did not respond in time")]
@@ -56,12 +86,13 @@ impl Error {
     pub(crate) fn fault(&self) -> Fault {
         match self {
             Self::BadRequest(_) | Self::BadRequestBody(_) | Self::ClientLeft | Self::ClientTooSlow => Fault::Downstream,
-            Self::NoReplica(_) | Self::NoRoute(_) => Fault::Internal,
+            Self::Crowded { .. } | Self::NoRoute(_) | Self::Unheld(_) => Fault::Internal,
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
             | Self::BrokenOff
             | Self::Connect(_)
             | Self::ConnectTimeout
+            | Self::CutOff
             | Self::ResponseTimeout
             | Self::Unanswered
             | Self::UnaskedSwitch
@@ -77,7 +108,7 @@ impl Error {
             Self::ClientLeft => None,
             Self::ClientTooSlow => Some(408),
             // Nobody is there to take the request, which is no bad response; it may be sent again soon.
-            Self::Connect(_) | Self::NoReplica(_) | Self::NoRoute(_) => Some(503),
+            Self::Connect(_) | Self::Crowded { .. } | Self::CutOff | Self::NoRoute(_) | Self::Unheld(_) => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
             Self::UpstreamWrite(_) if self.is_timeout() => Some(504),
             Self::BadResponse(_)
@@ -103,9 +134,14 @@ impl Error {
         matches!(self, Self::Connect(_) | Self::ConnectTimeout)
     }
 
+    /// Whether the replica has got the request, as far as is known, and took too long over it.
+    pub(crate) fn is_reply_timeout(&self) -> bool {
+        self.is_timeout() && matches!(self, Self::ResponseTimeout | Self::UpstreamWrite(_))
+    }
+
     /// Whether the connection ended before a byte of the response: an idempotent request may be sent again
     /// (RFC 9110 9.2.2, RFC 9112 9.3.1).
     pub(crate) fn is_unanswered(&self) -> bool {
-        matches!(self, Self::Unanswered | Self::UpstreamWrite(_)) && !self.is_timeout()
+        matches!(self, Self::CutOff | Self::Unanswered | Self::UpstreamWrite(_)) && !self.is_timeout()
     }
 }

@@ -8,20 +8,21 @@
 //! a straight way that any step may leave with an [`Error`].
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use divisi_http1::{RequestHead, ResponseHead};
-use divisi_model::{Lease, Moment, NoReplica, Tried, Wanted};
-use tokio::time::sleep;
+use divisi_model::{Crowded, Entry, Service};
 
+use crate::affinity::{self, Tie};
 use crate::answer::Http1Answer;
 use crate::body::{Coding, Patience, Reader, Source, Writer};
 use crate::clock::Timer;
 use crate::connection::Client;
 use crate::desk::{Desk, Window};
 use crate::error::{Error, Fault};
-use crate::forward::{Attempt, Failed};
+use crate::forward::Attempt;
+use crate::keep::Keeper;
 use crate::record::Record;
+use crate::search::{Search, routed};
 use crate::transport::Transport;
 use crate::worker::Worker;
 
@@ -45,10 +46,10 @@ pub(crate) async fn handle<T: Transport>(
     desk: &mut Desk,
     worker: &Worker,
 ) -> After {
-    let Desk { from_replica, request, response, to_client, to_replica, reply } = desk;
+    let Desk { from_replica, request, response, to_client, to_replica, kept, reply } = desk;
     let begun = Cell::new(false);
     let mut record = Record::begin(&worker.tally);
-    let mut body = client.body(request, window, worker, &begun);
+    let mut body = Keeper::new(client.body(request, window, worker, &begun), kept, request.is_idempotent());
     let mut answer = client.answer(request, to_client, worker, reply, &begun);
     let hands = Hands { from_replica, response, to_replica, reply, begun: &begun };
 
@@ -66,13 +67,14 @@ pub(crate) async fn handle<T: Transport>(
                 return after;
             }
             let Some(status) = error.status() else { return After::Close };
-            answer.keep_alive &= body.is_over() && error.fault() != Fault::Downstream;
+            answer.keep_alive &= body.reader.is_over() && error.fault() != Fault::Downstream;
             record.status = status;
             if answer.refuse(status, &error.to_string(), Some(request)).await.is_err() {
                 return After::Close;
             }
         }
     }
+    let body = &mut body.reader;
     body.release();
     match (answer.keep_alive && body.is_over(), body.is_over() && body.buffer.is_empty()) {
         (true, _) => After::Next,
@@ -109,20 +111,18 @@ async fn walk<T: Transport>(
     client: &Client<T>,
     request: &RequestHead,
     hands: Hands<'_>,
-    body: &mut Reader<'_, T>,
+    body: &mut Keeper<'_, T>,
     answer: &mut Http1Answer<'_, T>,
     worker: &Worker,
     record: &mut Record<'_>,
 ) -> Result<(), Error> {
-    let mut tried = Tried::default();
-    let mut last = None;
-    let mut fresh = false;
+    // 1, 2 snapshot, route: from here on the request is counted as one of its service
+    let (_entry, tie) = routed(worker, |service| enter(service, request, client))??;
+    answer.cookie = tie.cookie;
+    let mut search = Search::new(worker, request, tie.wanted);
     loop {
-        // 1 to 3 snapshot, route, pick: from here on the request is counted in flight at a replica
-        let lease = match pick(worker, &tried)? {
-            Ok(lease) => lease,
-            Err(none) => return Err(nobody_left(worker, none, last).await),
-        };
+        // 3 pick, or wait: from here on the request is counted in flight at a replica
+        let lease = search.replica(body, hands.reply, record).await?;
         // 4 to 6 rewrite, forward, tunnel
         let attempt = Attempt {
             worker,
@@ -135,58 +135,19 @@ async fn walk<T: Transport>(
             upload: &client.timer,
             reply: hands.reply,
             begun: hands.begun,
-            fresh,
+            fresh: search.fresh,
         };
-        let Err(Failed { error, reused }) = attempt.run(body, answer).await else { return Ok(()) };
-        if !may_retry(&error, request, body, hands.begun) {
-            return Err(error);
-        }
-        // A connection from the pool may have been closed before the request came: the replica itself is not to blame.
-        fresh = reused && error.is_unanswered();
-        if !fresh && !tried.add(lease.replica().id()) {
-            return Err(nobody_left(worker, NoReplica::Tried, Some(error)).await);
-        }
+        let Err(failed) = attempt.run(body, answer).await else { return Ok(()) };
+        search.failed(&lease, failed, body, hands.begun)?;
         record.retries += 1;
-        last = Some(error);
     }
 }
 
-/// The replica for the next attempt, in the world as it is now. A retry comes after a failure, which often is the first sign
-/// that the world has changed, so it looks again; within one attempt nothing changes.
-fn pick(worker: &Worker, tried: &Tried) -> Result<Result<Lease, NoReplica>, Error> {
-    let snapshot = worker.published.load();
-    let service = snapshot.route().map_err(|unrouted| Error::NoRoute(unrouted.reason.clone()))?;
-    Ok(service.pick(tried, Wanted::Any, Moment::now()))
-}
-
-/// A retry needs an error that allows it, a request whose bytes can be sent again, and a replica not yet tried; the last is
-/// for the pick to find.
-fn may_retry<T>(error: &Error, request: &RequestHead, body: &Reader<'_, T>, begun: &Cell<bool>) -> bool {
-    let unacted = error.nothing_sent() || error.is_unanswered() && request.is_idempotent();
-    unacted && !body.touched && !begun.get()
-}
-
-/// How far the engine's word of a replica's end may be behind the end itself.
-const NEWS: Duration = Duration::from_millis(100);
-
-/// There is no replica to try. Where some were tried, their failure is the answer (502), unless they turn out to be ending:
-/// a replica hangs up some milliseconds before the engine says so. Then nobody is there, which passes (503).
-async fn nobody_left(worker: &Worker, _none: NoReplica, last: Option<Error>) -> Error {
-    if let Some(error) = last {
-        sleep(NEWS).await;
-        match pick(worker, &Tried::default()) {
-            Ok(Ok(_)) => return error,
-            Ok(Err(_)) => {}
-            Err(unrouted) => return unrouted,
-        }
+fn enter<T>(service: &Service, request: &RequestHead, client: &Client<T>) -> Result<(Entry, Tie), Error> {
+    match service.enter() {
+        Ok(entry) => Ok((entry, affinity::of(service, request, client.identity.address()))),
+        Err(Crowded { limit }) => Err(Error::Crowded { name: service.name().to_owned(), limit }),
     }
-    let snapshot = worker.published.load();
-    let (name, known) = snapshot.route().map_or(("", 0), |service| (service.name(), service.known()));
-    Error::NoReplica(match known {
-        0 => format!("service \"{name}\" has no replica"),
-        1 => format!("service \"{name}\" has one replica, and it is not ready"),
-        known => format!("service \"{name}\" has {known} replicas, none of them ready"),
-    })
 }
 
 impl<T: Transport> Client<T> {
@@ -227,6 +188,7 @@ impl<T: Transport> Client<T> {
             keep_alive: request.keeps_alive() && !worker.clock.is_stopping(),
             begun,
             ends_with_connection: false,
+            cookie: None,
         }
     }
 }

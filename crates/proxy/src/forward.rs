@@ -5,11 +5,12 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 
 use divisi_http1::scan::Scan;
 use divisi_http1::{BodyLength, HeadError, HeadLimits, RequestHead, ResponseHead};
-use divisi_model::Lease;
+use divisi_model::{Lease, Moment, Replica};
 use tokio::net::TcpStream;
 
 use crate::answer::Answer;
@@ -74,12 +75,17 @@ impl Attempt<'_> {
         self.pending.clear();
         self.buffer.clear();
         rewrite::request(self.request, self.identity, self.lease.replica().authority(), self.pending);
+        let _watch = Watch::over(self.reply, self.lease.replica());
         match self.exchange(&stream, body, answer).await {
             Ok(Download::Complete) => {}
             Ok(Download::Switched) => {
+                let _watch = Watch::over(self.upload, self.lease.replica());
                 let limit = self.worker.settings.limits.stream_timeout;
                 tunnel::run(&stream, self.buffer, self.pending, body, answer, self.upload, limit).await;
                 return Ok(());
+            }
+            Err(error) if error.fault() == Fault::Upstream && self.lease.replica().is_cut(Moment::now()) => {
+                return Err(Failed { error: Error::CutOff, reused: false });
             }
             Err(error) => return Err(Failed { error, reused }),
         }
@@ -137,6 +143,22 @@ impl Attempt<'_> {
         let download = back.pass_on(request, worker, self.lease, &uploaded, answer);
         reply.arm(limits.stream_timeout);
         duplex(pin!(upload), pin!(download), &uploaded, || reply.arm(limits.response_timeout)).await
+    }
+}
+
+/// A timer that also ends when a replica's time to finish is over (design, invariant 5), as long as this lives.
+struct Watch<'a>(&'a Timer);
+
+impl<'a> Watch<'a> {
+    fn over(timer: &'a Timer, replica: &Arc<Replica>) -> Self {
+        timer.watch(Some(Arc::clone(replica)));
+        Self(timer)
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.0.watch(None);
     }
 }
 
@@ -221,6 +243,7 @@ impl Back<'_> {
             reply.arm(worker.settings.limits.response_timeout);
             receive(stream, buffer, response, request, reply, worker.head_limits).await?;
         }
+        judge(response.status(), worker, lease);
         if response.status() == 101 {
             // RFC 9110 7.8: only to a protocol that the client has offered.
             if !request.upgrade().is_some_and(|asked| response.switches_to(asked)) {
@@ -235,6 +258,14 @@ impl Back<'_> {
         pump(&mut body, answer).await?;
         body.release();
         Ok((Download::Complete, response.keeps_alive()))
+    }
+}
+
+/// RFC 9110 15.6: a 5xx says that the replica has failed, but for two that are about the request.
+fn judge(status: u16, worker: &Worker, lease: &Lease) {
+    let good = status < 500 || matches!(status, 501 | 505);
+    if lease.answered(good, Moment::now()) {
+        worker.published.alarm().raise(lease.replica());
     }
 }
 

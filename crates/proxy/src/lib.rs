@@ -15,6 +15,7 @@
 //!
 //! Nothing here knows Docker, and nothing here waits for it.
 
+mod affinity;
 mod answer;
 mod body;
 mod clock;
@@ -23,10 +24,13 @@ mod desk;
 mod error;
 mod exchange;
 mod forward;
+mod hold;
+mod keep;
 mod listener;
 mod pool;
 mod record;
 mod rewrite;
+mod search;
 mod settings;
 mod transport;
 mod tunnel;

@@ -1,6 +1,7 @@
 //! What became of each exchange. Every accepted request gives exactly one record, whatever happens to it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What one worker has done so far. Written by that worker alone, read by anybody.
 #[derive(Debug, Default)]
@@ -9,6 +10,8 @@ pub(crate) struct Tally {
     /// By the first digit of the status; 0 where the client got none.
     statuses: [AtomicU64; 6],
     retries: AtomicU64,
+    held: AtomicU64,
+    held_millis: AtomicU64,
     broken: AtomicU64,
 }
 
@@ -21,6 +24,10 @@ pub struct Totals {
     pub statuses: [u64; 6],
     /// Attempts beyond the first.
     pub retries: u64,
+    /// Requests that waited for a replica.
+    pub held: u64,
+    /// How long they waited, all together, in milliseconds.
+    pub held_millis: u64,
     /// Responses that were begun and broken off.
     pub broken: u64,
 }
@@ -32,6 +39,8 @@ impl Totals {
             *sum += status.load(Ordering::Relaxed);
         }
         self.retries += tally.retries.load(Ordering::Relaxed);
+        self.held += tally.held.load(Ordering::Relaxed);
+        self.held_millis += tally.held_millis.load(Ordering::Relaxed);
         self.broken += tally.broken.load(Ordering::Relaxed);
         self
     }
@@ -45,13 +54,15 @@ pub(crate) struct Record<'a> {
     pub(crate) status: u16,
     /// How many replicas the request was sent to, beyond the first.
     pub(crate) retries: u16,
+    /// How long the request waited for a replica, if it did.
+    pub(crate) held: Option<Duration>,
     /// The response was begun and broken off.
     pub(crate) broken: bool,
 }
 
 impl<'a> Record<'a> {
     pub(crate) fn begin(tally: &'a Tally) -> Self {
-        Self { tally, status: 0, retries: 0, broken: false }
+        Self { tally, status: 0, retries: 0, held: None, broken: false }
     }
 }
 
@@ -62,6 +73,10 @@ impl Drop for Record<'_> {
         self.tally.statuses[class].fetch_add(1, Ordering::Relaxed);
         if self.retries > 0 {
             self.tally.retries.fetch_add(u64::from(self.retries), Ordering::Relaxed);
+        }
+        if let Some(held) = self.held {
+            self.tally.held.fetch_add(1, Ordering::Relaxed);
+            self.tally.held_millis.fetch_add(held.as_millis() as u64, Ordering::Relaxed);
         }
         if self.broken {
             self.tally.broken.fetch_add(1, Ordering::Relaxed);

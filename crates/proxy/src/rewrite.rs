@@ -20,6 +20,11 @@ impl Identity {
     pub(crate) fn new(peer: IpAddr, trusted: bool) -> Self {
         Self { address: peer.to_canonical().to_string(), trusted }
     }
+
+    /// The client's address as text.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
 }
 
 /// Writes the head that the replica gets.
@@ -111,6 +116,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) date: &'a [u8],
     /// The replica's `ip:port`, where the client shall know it.
     pub(crate) replica: Option<&'a str>,
+    /// The cookie, by name and value, that brings the client back to its replica.
+    pub(crate) cookie: Option<(&'a str, &'a str)>,
 }
 
 /// How a response's body is framed for a client.
@@ -154,6 +161,11 @@ pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut Vec<u8>)
     }
     if let Some(replica) = reply.replica {
         put(out, b"X-Internal-Service", replica.as_bytes());
+    }
+    if let Some((name, token)) = reply.cookie {
+        // RFC 6265 4.1: for this host only, and not for scripts.
+        let parts = [b"Set-Cookie: ", name.as_bytes(), b"=", token.as_bytes(), b"; Path=/; HttpOnly; SameSite=Lax\r\n"];
+        parts.iter().for_each(|part| out.extend_from_slice(part));
     }
     connection(reply.version, reply.keep_alive, out);
     out.extend_from_slice(b"\r\n");

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::desk::Window;
@@ -21,6 +21,9 @@ pub(crate) trait Transport {
 
     /// Writes as much of `parts` as the peer takes.
     fn poll_write(&self, context: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Whether the peer has ended its side, be there unread bytes or not.
+    fn has_ended(&self) -> bool;
 
     /// Tells the peer that nothing more will come; it may go on sending.
     fn finish(&self);
@@ -60,6 +63,12 @@ impl Transport for Tcp {
             [one] => Pin::new(&mut *stream).poll_write(context, one),
             _ => Pin::new(&mut *stream).poll_write_vectored(context, parts),
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        let stream = self.0.borrow();
+        let ready = pin!(stream.ready(Interest::READABLE)).poll(&mut Context::from_waker(Waker::noop()));
+        matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 
     fn finish(&self) {

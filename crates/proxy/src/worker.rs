@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, SystemTime};
 
 use divisi_http1::HeadLimits;
-use divisi_model::Published;
+use divisi_model::{Moment, Published};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
@@ -95,6 +95,7 @@ async fn tick(worker: &Worker, shared: &Shared) {
             }
         }
         worker.clock.tick();
+        worker.published.load().services().for_each(|service| service.tick(Moment::now()));
         if count.is_multiple_of(ticks_per_second) {
             worker.pool.sweep();
             worker.date.replace(now());

@@ -137,8 +137,8 @@ pub(crate) mod tests {
 
         pub(crate) fn answer_after(&self, at: usize, millis: u64) {
             let begun = Moment::from_nanos(NOW.as_nanos() - millis * 1_000_000);
-            let mut lease = self.0[at].claim(usize::MAX, begun).expect("ready");
-            lease.answered(true, &crate::spec::Spec::default(), NOW);
+            let lease = self.0[at].claim(usize::MAX, begun).expect("ready");
+            lease.answered(true, NOW);
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use divisi_model::{Policy, Readiness, Service, Snapshot};
+use divisi_model::{Card, Moment, Readiness, Service, Snapshot};
 use divisi_testkit::replica::Replica;
 
-use crate::support::{GET, Nobody, Proxy, settings};
+use crate::support::{GET, Nobody, Proxy, settings, spec};
 
 const POST: &str = "POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -53,7 +53,7 @@ fn when_every_replica_refuses_the_client_is_told() {
 
 #[test]
 fn with_no_replica_ready_the_client_is_told_to_come_back() {
-    let service = Service::new("web", Policy::P2c, Vec::new(), 3);
+    let service = Service::new("web", spec()).with_replicas(Vec::new(), 3);
     let proxy = Proxy::serving(settings(), Snapshot::of(Arc::new(service)), Vec::new());
     let mut client = proxy.connect();
     for _ in 0..2 {
@@ -78,8 +78,7 @@ fn a_new_snapshot_counts_from_the_next_request_on() {
     let proxy = Proxy::before(&[&old]);
     let mut client = proxy.connect();
     assert_eq!(client.exchange(GET).text(), "old");
-    let member = divisi_model::Replica::new("web-2", new.addr(), Readiness::Ready);
-    proxy.published.publish(Snapshot::of(Arc::new(Service::new("web", Policy::P2c, vec![member], 1))));
+    proxy.ready(&[proxy.service.replica(Card::new("web-2", 2), new.addr(), Readiness::Ready)]);
     assert_eq!(client.exchange(GET).text(), "new");
 }
 

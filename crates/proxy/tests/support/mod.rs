@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use divisi_model::{Policy, Published, Readiness, Service, Snapshot};
+use divisi_model::spec::HoldLimits;
+use divisi_model::{Card, Policy, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::{Limits, Running, Settings};
 use divisi_testkit::client::{Client, Response, fetch};
 use divisi_testkit::replica::Replica;
@@ -14,6 +15,7 @@ use divisi_testkit::replica::Replica;
 pub(crate) struct Proxy {
     pub(crate) running: Option<Running>,
     pub(crate) published: Arc<Published>,
+    pub(crate) service: Service,
     pub(crate) members: Vec<Arc<divisi_model::Replica>>,
     addr: SocketAddr,
 }
@@ -27,6 +29,12 @@ pub(crate) fn settings() -> Settings {
         replica_header: false,
         limits: Limits::default(),
     }
+}
+
+/// Replicas in turn, and a short wait for one: many tests have none.
+pub(crate) fn spec() -> Spec {
+    let hold = HoldLimits { time: Duration::from_millis(200), ..HoldLimits::default() };
+    Spec { policy: Policy::RoundRobin, hold, ..Spec::default() }
 }
 
 impl Proxy {
@@ -50,12 +58,26 @@ impl Proxy {
 
     /// A proxy before replicas at those addresses, whether anybody listens there or not.
     pub(crate) fn at(settings: Settings, addrs: &[SocketAddr]) -> Self {
-        let member = |(at, addr): (usize, &SocketAddr)| {
-            divisi_model::Replica::new(format!("web-{}", at + 1), *addr, Readiness::Ready)
-        };
-        let members: Vec<_> = addrs.iter().enumerate().map(member).collect();
-        let service = Service::new("web", Policy::RoundRobin, members.clone(), members.len());
-        Self::serving(settings, Snapshot::of(Arc::new(service)), members)
+        Self::of(settings, spec(), addrs)
+    }
+
+    /// The same for a service of which `spec` is wanted.
+    pub(crate) fn of(settings: Settings, spec: Spec, addrs: &[SocketAddr]) -> Self {
+        let service = Service::new("web", spec);
+        let card =
+            |number| Card { token: format!("web.{number}.signed"), ..Card::new(format!("web-{number}"), number) };
+        let member = |(number, addr): (u32, &SocketAddr)| service.replica(card(number), *addr, Readiness::Ready);
+        let members: Vec<_> = (1..).zip(addrs).map(member).collect();
+        let service = service.with_replicas(members.clone(), members.len());
+        let mut proxy = Self::serving(settings, Snapshot::of(Arc::new(service.clone())), members);
+        proxy.service = service;
+        proxy
+    }
+
+    /// From now on these are ready.
+    pub(crate) fn ready(&self, members: &[Arc<divisi_model::Replica>]) {
+        let service = self.service.with_replicas(members.to_vec(), members.len());
+        self.published.publish(Snapshot::of(Arc::new(service)));
     }
 
     /// A proxy with that snapshot.
@@ -63,7 +85,7 @@ impl Proxy {
         let published = Published::new(snapshot);
         let running = divisi_proxy::start(settings, Arc::clone(&published)).expect("the proxy starts");
         let addr = running.local_addr();
-        Self { running: Some(running), published, members, addr }
+        Self { running: Some(running), published, service: Service::new("web", spec()), members, addr }
     }
 
     /// Where it listens.

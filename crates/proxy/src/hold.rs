@@ -1,0 +1,102 @@
+//! Waiting for a replica: first come, first served, within bounds of number, time and memory.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use divisi_model::spec::HoldLimits;
+use divisi_model::{Lease, Moment, NoPlace, NoReplica, Place, Service};
+
+use crate::body::Reader;
+use crate::clock::{Elapsed, Timer};
+use crate::error::{Error, Unheld};
+use crate::record::Record;
+use crate::search::{Search, routed};
+use crate::transport::Transport;
+
+/// What woke one who waits.
+enum Woken {
+    Called,
+    ClientLeft,
+}
+
+/// Waits in the line of the service until a replica can be had.
+///
+/// # Errors
+/// A bound is reached, the client leaves, or the service is no longer known.
+pub(crate) async fn wait<T: Transport>(
+    search: &Search<'_>,
+    body: &mut Reader<'_, T>,
+    timer: &Timer,
+    record: &mut Record<'_>,
+) -> Result<Lease, Error> {
+    let (place, limits) = routed(search.worker, join)??;
+    let since = Moment::now();
+    timer.arm(limits.time);
+    let found = stand(search, body, timer, &place, &limits).await;
+    record.held = Some(Moment::now().since(since));
+    if found.is_ok() {
+        place.serve();
+    }
+    found
+}
+
+async fn stand<T: Transport>(
+    search: &Search<'_>,
+    body: &mut Reader<'_, T>,
+    timer: &Timer,
+    place: &Place,
+    limits: &HoldLimits,
+) -> Result<Lease, Error> {
+    let mut why = NoReplica::NoneReady;
+    loop {
+        match timer.limit(called(place, body, limits.body)).await {
+            Ok(Woken::Called) => {}
+            Ok(Woken::ClientLeft) => return Err(Error::ClientLeft),
+            Err(Elapsed) => return Err(routed(search.worker, |service| too_long(service, why, limits.time))?),
+        }
+        match search.pick_called()? {
+            Ok(lease) => return Ok(lease),
+            Err(none) => why = none,
+        }
+        place.wait_on();
+    }
+}
+
+/// Waits to be called, or for the client to leave. Of the body no more is read than may be kept: the rest stays with the client.
+async fn called<T: Transport>(place: &Place, body: &mut Reader<'_, T>, most: usize) -> Woken {
+    let mut left = pin!(body.left(most));
+    poll_fn(|context| {
+        if place.poll_called(context).is_ready() {
+            return Poll::Ready(Woken::Called);
+        }
+        left.as_mut().poll(context).map(|()| Woken::ClientLeft)
+    })
+    .await
+}
+
+fn join(service: &Service) -> Result<(Place, HoldLimits), Error> {
+    let limits = service.spec().hold.clone();
+    match service.join() {
+        Ok(place) => Ok((place, limits)),
+        Err(why) => Err(Error::Unheld(no_place(service, why, &limits))),
+    }
+}
+
+fn no_place(service: &Service, why: NoPlace, limits: &HoldLimits) -> Unheld {
+    let name = service.name().to_owned();
+    match why {
+        NoPlace::Off => Unheld::Off { name, known: service.known() },
+        NoPlace::Full => Unheld::Full { name, most: limits.requests },
+        NoPlace::Forgotten => Unheld::Forgotten { name },
+    }
+}
+
+fn too_long(service: &Service, why: NoReplica, time: Duration) -> Error {
+    let name = service.name().to_owned();
+    Error::Unheld(match (why, service.spec().replica_limit) {
+        (NoReplica::Busy, Some(limit)) => Unheld::Busy { name, time, limit },
+        _ => Unheld::TooLong { name, time, known: service.known() },
+    })
+}

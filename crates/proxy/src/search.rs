@@ -1,0 +1,175 @@
+//! Which replica a request goes to, attempt after attempt: pick, retry, hold.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use divisi_http1::RequestHead;
+use divisi_model::{Failure, Lease, Moment, NoReplica, Service, Tried, Wanted};
+use tokio::time::sleep;
+
+use crate::clock::Timer;
+use crate::error::{Error, Fault};
+use crate::forward::Failed;
+use crate::hold;
+use crate::keep::Keeper;
+use crate::record::Record;
+use crate::transport::Transport;
+use crate::worker::Worker;
+
+/// How far the engine's word of a replica's end may be behind the end itself.
+const NEWS: Duration = Duration::from_millis(100);
+
+/// What one request has behind it in its search for a replica.
+pub(crate) struct Search<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) request: &'a RequestHead,
+    pub(crate) wanted: Wanted,
+    /// The replicas that it was sent to, in the world as it was then.
+    tried: Tried,
+    attempts: usize,
+    /// How the last attempt failed.
+    last: Option<Error>,
+    /// A connection from the pool has just failed: the same replica may get the request on a new one.
+    pub(crate) fresh: bool,
+    /// The budget has no more attempts at the moment.
+    overdrawn: bool,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn new(worker: &'a Worker, request: &'a RequestHead, wanted: Wanted) -> Self {
+        let (tried, attempts, last, fresh, overdrawn) = (Tried::NONE, 0, None, false, false);
+        Self { worker, request, wanted, tried, attempts, last, fresh, overdrawn }
+    }
+
+    /// The replica for the next attempt; waits for one where there is none.
+    pub(crate) async fn replica<T: Transport>(
+        &mut self,
+        body: &mut Keeper<'_, T>,
+        timer: &Timer,
+        record: &mut Record<'_>,
+    ) -> Result<Lease, Error> {
+        if !std::mem::take(&mut self.overdrawn) {
+            match self.pick()? {
+                Ok(lease) => return Ok(lease),
+                Err(NoReplica::Tried) => {
+                    if let Some(lease) = self.look_again().await? {
+                        return Ok(lease);
+                    }
+                }
+                Err(NoReplica::NoneReady | NoReplica::Busy) => {}
+            }
+        }
+        self.tried = Tried::NONE;
+        hold::wait(self, &mut body.reader, timer, record).await
+    }
+
+    /// Picks in the world as it is now. A retry comes after a failure, which often is the first sign that the world has changed,
+    /// so it looks again; within one attempt nothing changes. Whoever comes anew stands behind those who wait already.
+    fn pick(&self) -> Result<Result<Lease, NoReplica>, Error> {
+        routed(self.worker, |service| {
+            let is_new = self.attempts == 0;
+            if is_new && service.state().waiting() > 0 {
+                return Err(NoReplica::Busy);
+            }
+            service.pick(&self.tried, self.wanted, Moment::now())
+        })
+    }
+
+    /// Picks for one who was called from among those who wait.
+    pub(crate) fn pick_called(&self) -> Result<Result<Lease, NoReplica>, Error> {
+        routed(self.worker, |service| service.pick(&self.tried, self.wanted, Moment::now()))
+    }
+
+    /// Every replica that is there has failed. Their failure is the answer, unless they turn out to be ending: a replica hangs up
+    /// some milliseconds before the engine says so. One that refuses is asked anew, for it has got nothing so far.
+    async fn look_again(&mut self) -> Result<Option<Lease>, Error> {
+        sleep(NEWS).await;
+        let got_nothing = self.last.as_ref().is_some_and(Error::nothing_sent);
+        if got_nothing {
+            self.tried = Tried::NONE;
+        }
+        match self.pick()? {
+            Ok(lease) => Ok(Some(lease)),
+            Err(NoReplica::NoneReady | NoReplica::Busy) => Ok(None),
+            Err(NoReplica::Tried) => Err(self.last.take().unwrap_or(Error::Unanswered)),
+        }
+    }
+
+    /// An attempt has failed: notes what that says about the replica, and whether there may be another attempt.
+    ///
+    /// # Errors
+    /// The failure, where it is final.
+    pub(crate) fn failed<T: Transport>(
+        &mut self,
+        lease: &Lease,
+        failed: Failed,
+        body: &mut Keeper<'_, T>,
+        begun: &Cell<bool>,
+    ) -> Result<(), Error> {
+        let Failed { error, reused } = failed;
+        // A connection from the pool may have been closed before the request came: the replica itself is not to blame.
+        let was_stale = reused && error.is_unanswered();
+        if !was_stale {
+            report(self.worker, lease, &error);
+        }
+        self.attempts += 1;
+        if !self.may_retry(&error, body, begun) {
+            return Err(error);
+        }
+        self.fresh = was_stale;
+        if !was_stale {
+            self.tried.add(lease.replica().id());
+            if !routed(self.worker, |service| service.may_retry(Moment::now()))? {
+                if !error.nothing_sent() {
+                    return Err(error);
+                }
+                // It cost the replica nothing, and waiting costs it nothing either.
+                self.overdrawn = true;
+            }
+        }
+        body.rewind();
+        self.last = Some(error);
+        Ok(())
+    }
+
+    /// RFC 9110 9.2.2: what may have been acted upon is repeated only where repeating changes nothing; and only while the client
+    /// has seen nothing of a response and the whole request can still be had.
+    fn may_retry<T: Transport>(&self, error: &Error, body: &Keeper<'_, T>, begun: &Cell<bool>) -> bool {
+        // One that took too long once may well do so again: two such waits are enough.
+        let too_slow = error.is_reply_timeout() && !self.last.as_ref().is_some_and(Error::is_reply_timeout);
+        let unacted = error.nothing_sent() || self.request.is_idempotent() && (error.is_unanswered() || too_slow);
+        unacted && self.attempts < Tried::MOST && body.can_rewind() && !begun.get()
+    }
+}
+
+/// Does something with the service that requests go to, as it is now.
+pub(crate) fn routed<R>(worker: &Worker, then: impl FnOnce(&Service) -> R) -> Result<R, Error> {
+    let snapshot = worker.published.load();
+    let service = snapshot.route().map_err(|unrouted| Error::NoRoute(unrouted.reason.clone()))?;
+    Ok(then(service))
+}
+
+/// What a failed attempt says about its replica.
+fn report(worker: &Worker, lease: &Lease, error: &Error) {
+    let failure = match error {
+        Error::Connect(cause) if !is_of_the_replica(cause.kind()) => return,
+        Error::Connect(_) | Error::ConnectTimeout => Failure::Refused,
+        Error::CutOff => return,
+        error if error.fault() == Fault::Upstream => Failure::Other,
+        _ => return,
+    };
+    if lease.failed(failure, Moment::now()) {
+        worker.published.alarm().raise(lease.replica());
+    }
+}
+
+/// Whether a connection could not be made because of the replica, and not for want of ports or descriptors of our own.
+fn is_of_the_replica(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut,
+    };
+    matches!(
+        kind,
+        ConnectionAborted | ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable | TimedOut
+    )
+}
