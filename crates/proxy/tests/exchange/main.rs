@@ -2,16 +2,20 @@
 //!
 //! One file per topic. Everything that reaches a replica is also judged for being canonical.
 
+mod affinity;
 mod bodies;
 mod broken;
 mod cancel;
+mod drain;
 mod fields;
 mod forwarded;
+mod hold;
 mod interim;
 mod keep_alive;
 mod limits;
 mod load;
 mod replicas;
+mod retry;
 mod stop;
 mod streaming;
 #[path = "../support/mod.rs"]

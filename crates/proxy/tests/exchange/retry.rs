@@ -1,0 +1,121 @@
+//! Attempts beyond the first: which failures allow one, and what a failure says about the replica.
+
+use std::io;
+use std::time::Duration;
+
+use divisi_model::spec::{EjectionRules, RetryLimits};
+use divisi_model::{Health, Spec};
+use divisi_testkit::conn::Conn;
+use divisi_testkit::pattern::Pattern;
+use divisi_testkit::replica::{Replica, ok};
+
+use crate::support::{GET, Nobody, Proxy, settings, spec};
+
+/// Takes a whole request and hangs up.
+fn hangs_up(conn: &mut Conn) -> io::Result<()> {
+    conn.request().map(drop)
+}
+
+/// What a request of that method and body gets before a replica that hangs up and one that echoes.
+fn fare(method: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    let (bad, good) = (Replica::start(hangs_up), Replica::answering(|request| ok(&request.body)));
+    let proxy = Proxy::before(&[&bad, &good]);
+    let mut request =
+        format!("{method} / HTTP/1.1\r\nHost: app.test\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+    request.extend_from_slice(body);
+    let response = proxy.fetch(request);
+    assert_eq!(bad.requests().len(), 1, "the bad one came first");
+    (response.status(), response.body)
+}
+
+#[test]
+fn a_body_that_was_sent_is_sent_again_where_repeating_is_safe() {
+    for size in [1, 5000, 60_000] {
+        let body = Pattern::new(7).take(size);
+        assert_eq!(fare("PUT", &body), (200, body), "{size} bytes");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_to_keep_is_sent_once() {
+    assert_eq!(fare("PUT", &Pattern::new(7).take(200_000)).0, 502);
+}
+
+#[test]
+fn a_post_that_may_have_been_acted_upon_is_sent_once() {
+    assert_eq!(fare("POST", b"order").0, 502);
+}
+
+#[test]
+fn chunks_and_trailers_are_sent_again_as_well() {
+    let (bad, good) = (Replica::start(hangs_up), Replica::answering(|request| ok(&request.body)));
+    let proxy = Proxy::before(&[&bad, &good]);
+    let response = proxy.fetch(
+        "PUT / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n",
+    );
+    assert_eq!(response.text(), "hello world");
+    assert_eq!(good.requests()[0].trailers, b"X-Sum: 1\r\n");
+}
+
+#[test]
+fn a_reply_that_takes_too_long_is_sought_elsewhere_once() {
+    let silent = || Replica::start(|conn| conn.request().and_then(|_| conn.wait_closed()).map(drop));
+    let (one, other, good) = (silent(), silent(), Replica::named("good"));
+    let mut quick = settings();
+    quick.limits.response_timeout = Duration::from_millis(100);
+    let proxy = Proxy::with(quick.clone(), &[&one, &good]);
+    assert_eq!(proxy.fetch(GET).text(), "good");
+    let proxy = Proxy::with(quick, &[&one, &other, &good]);
+    assert_eq!(proxy.fetch(GET).status(), 504, "two such waits are enough");
+}
+
+#[test]
+fn the_budget_bounds_attempts() {
+    let bad = [Replica::start(hangs_up), Replica::start(hangs_up)];
+    let spec = Spec {
+        retry: RetryLimits { percent: 0, per_second: 1 },
+        ejection: EjectionRules { failures: 0, ..EjectionRules::default() },
+        ..spec()
+    };
+    let proxy = Proxy::of(settings(), spec, &[bad[0].addr(), bad[1].addr()]);
+    for _ in 0..30 {
+        assert_eq!(proxy.fetch(GET).status(), 502);
+    }
+    let retries = proxy.running.as_ref().expect("running").totals().retries;
+    assert!((10..=20).contains(&retries), "{retries} retries, one per second over ten seconds allowed");
+}
+
+#[test]
+fn a_replica_that_refuses_is_out_at_once() {
+    let (nobody, replica) = (Nobody::new(), Replica::named("a"));
+    let proxy = Proxy::at(settings(), &[nobody.addr(), replica.addr()]);
+    for _ in 0..10 {
+        assert_eq!(proxy.fetch(GET).text(), "a");
+    }
+    assert_eq!(proxy.members[0].health(), Health::Ejected);
+    assert_eq!(proxy.running.as_ref().expect("running").totals().retries, 1);
+}
+
+#[test]
+fn a_replica_that_fails_five_times_is_out() {
+    let bad = Replica::answering(|_| b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let good = Replica::named("good");
+    let proxy = Proxy::before(&[&bad, &good]);
+    let statuses: Vec<_> = (0..40).map(|_| proxy.fetch(GET).status()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 500).count(), 5);
+    assert_eq!(proxy.members[0].health(), Health::Ejected);
+    assert_eq!(proxy.published.alarm().take().len(), 1, "somebody is to look after it");
+}
+
+#[test]
+fn what_the_client_does_is_not_the_replicas_fault() {
+    let replica = Replica::start(|conn| conn.request().and_then(|_| conn.wait_closed()).map(drop));
+    let proxy = Proxy::before(&[&replica]);
+    for count in 1..10 {
+        let mut client = proxy.connect();
+        client.send(GET);
+        divisi_testkit::wait::until("it arrived", || replica.requests().len() == count);
+        client.reset();
+    }
+    assert_eq!(proxy.members[0].health(), Health::Up);
+}
