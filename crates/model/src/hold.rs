@@ -111,6 +111,11 @@ impl Place {
         Poll::Pending
     }
 
+    /// Whether this is the line of the service that keeps `state`.
+    pub fn is_of(&self, state: &Arc<State>) -> bool {
+        Arc::ptr_eq(&self.state, state)
+    }
+
     /// The call came to nothing; the place is kept, and the request waits for the next call.
     pub fn wait_on(&self) {
         if let Some(waiter) = self.state.hold().lock().waiters.get_mut(&self.number) {

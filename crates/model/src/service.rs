@@ -177,6 +177,11 @@ impl Service {
         }
     }
 
+    /// Calls all who wait: the service is not there any more, and they must look for another.
+    pub fn dismiss(&self) {
+        self.state.hold().call(usize::MAX);
+    }
+
     /// To be called every few milliseconds: those who wait are not to depend on others' exchanges alone, and the budget wants
     /// to know how busy the service is.
     pub fn tick(&self, now: Moment) {

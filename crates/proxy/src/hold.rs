@@ -31,16 +31,21 @@ pub(crate) async fn wait<T: Transport>(
     timer: &Timer,
     record: &mut Record<'_>,
 ) -> Result<Lease, Error> {
-    let (place, limits) = routed(search.worker, join)??;
     let since = Moment::now();
+    let (mut place, limits) = routed(search.worker, join)??;
     timer.arm(limits.time);
-    let found = stand(search, body, timer, &place, &limits).await;
-    record.held = Some(Moment::now().since(since));
-    if found.is_ok() {
-        place.serve();
+    loop {
+        let found = stand(search, body, timer, &place, &limits).await;
+        record.held = Some(Moment::now().since(since));
+        if let Some(lease) = found? {
+            place.serve();
+            return Ok(lease);
+        }
+        (place, _) = routed(search.worker, join)??;
     }
-    found
 }
+
+/// Stands in one line until a replica can be had; None where the line is that of a service which is no longer the one.
 
 async fn stand<T: Transport>(
     search: &Search<'_>,
@@ -48,7 +53,7 @@ async fn stand<T: Transport>(
     timer: &Timer,
     place: &Place,
     limits: &HoldLimits,
-) -> Result<Lease, Error> {
+) -> Result<Option<Lease>, Error> {
     let mut why = NoReplica::NoneReady;
     loop {
         match timer.limit(called(place, body, limits.body)).await {
@@ -57,8 +62,11 @@ async fn stand<T: Transport>(
             Err(Elapsed) => return Err(routed(search.worker, |service| too_long(service, why, limits.time))?),
         }
         match search.pick_called()? {
-            Ok(lease) => return Ok(lease),
+            Ok(lease) => return Ok(Some(lease)),
             Err(none) => why = none,
+        }
+        if !routed(search.worker, |service| place.is_of(service.state()))? {
+            return Ok(None);
         }
         place.wait_on();
     }

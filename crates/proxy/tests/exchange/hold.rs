@@ -169,6 +169,20 @@ fn a_service_that_is_forgotten_holds_nobody() {
 }
 
 #[test]
+fn who_waits_for_a_service_that_is_replaced_waits_for_the_other() {
+    let proxy = before_nobody(for_long());
+    let mut clients = waiting(&proxy, 1);
+    let other = divisi_model::Service::new("other", Spec { hold: for_long(), ..spec() });
+    proxy.published.publish(divisi_model::Snapshot::of(other.clone().into()));
+    proxy.service.dismiss();
+    wait::until("it waits in the other line", || other.state().waiting() == 1);
+    let replica = Replica::named("other");
+    let member = other.replica(Card::new("other-1", 1), replica.addr(), Readiness::Ready);
+    proxy.published.publish(divisi_model::Snapshot::of(other.with_replicas(vec![member], 1).into()));
+    assert_eq!(clients.remove(0).response().text(), "other");
+}
+
+#[test]
 fn a_replica_that_cannot_be_reached_for_a_moment_costs_no_request() {
     let nobody = Nobody::new();
     let proxy = Proxy::of(settings(), Spec { hold: for_long(), ..spec() }, &[nobody.addr()]);
