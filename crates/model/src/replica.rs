@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::latency::Latency;
 use crate::moment::Moment;
-use crate::spec::Spec;
+use crate::spec::{EjectionRules, Spec};
 use crate::state::State;
 
 /// Names a replica for as long as the program runs; never used twice.
@@ -133,8 +133,9 @@ pub struct Replica {
     failures: AtomicU32,
     /// How often it was ejected in a row.
     ejections: AtomicU32,
-    /// When it was ejected last, and when it came back.
+    /// When it was ejected last, whether because it refused a connection, and when it came back.
     ejected_at: AtomicU64,
+    refused: AtomicBool,
     readmitted_at: AtomicU64,
     /// When it became ready.
     fresh_at: AtomicU64,
@@ -164,6 +165,7 @@ impl Replica {
             failures: AtomicU32::new(0),
             ejections: AtomicU32::new(0),
             ejected_at: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
             readmitted_at: AtomicU64::new(0),
             fresh_at: AtomicU64::new(0),
             cut_at: AtomicU64::new(u64::MAX),
@@ -222,11 +224,12 @@ impl Replica {
 
     /// What is known of it changes, unless somebody changed it before. Those who wait for a replica hear of it.
     pub fn change_health(&self, from: Health, to: Health) -> bool {
-        self.state.change_health(self, from, to)
+        self.state.change_health(self, from, to, || {})
     }
 
-    pub(crate) fn swap_health(&self, from: Health, to: Health) -> bool {
-        self.health.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    /// For the service, which lets only one at a time change it.
+    pub(crate) fn set_health(&self, next: Health) {
+        self.health.store(next as u8, Ordering::SeqCst);
     }
 
     /// Requests that hold a lease on it now.
@@ -295,25 +298,34 @@ impl Replica {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let rules = &spec.ejection;
         let enough = failure == Failure::Refused || rules.failures > 0 && failures >= rules.failures;
-        if !enough || !self.change_health(Health::Up, Health::Ejected) {
-            return false;
-        }
+        // Noted first: whoever sees that it is out also sees why and when.
+        let note = || self.note_ejection(failure, rules, now);
+        enough && self.state.change_health(self, Health::Up, Health::Ejected, note)
+    }
+
+    fn note_ejection(&self, failure: Failure, rules: &EjectionRules, now: Moment) {
         let came_back = Moment::from_nanos(self.readmitted_at.load(Ordering::Relaxed));
-        let again = now.since(came_back) < rules.most && self.ejections.load(Ordering::Relaxed) > 0;
+        let again = now.since(came_back) < rules.most;
         let times = if again { self.ejections.load(Ordering::Relaxed) } else { 0 };
         // A refused connection is certain and costs little to ask for again, so it does not make the next pause longer.
-        self.ejections.store(times + u32::from(failure == Failure::Other), Ordering::Relaxed);
+        self.ejections.store(times.saturating_add(u32::from(failure == Failure::Other)), Ordering::Relaxed);
         self.ejected_at.store(now.as_nanos(), Ordering::Relaxed);
-        true
+        self.refused.store(failure == Failure::Refused, Ordering::Relaxed);
+    }
+
+    /// Why it was ejected last.
+    pub fn ejected_for(&self) -> Failure {
+        if self.refused.load(Ordering::Relaxed) { Failure::Refused } else { Failure::Other }
     }
 
     /// From when on an ejected replica may be asked whether it can come back: at once where it refused a connection, else
     /// after a time that doubles with each ejection.
     pub fn retry_at(&self, spec: &Spec) -> Moment {
         let ejected = Moment::from_nanos(self.ejected_at.load(Ordering::Relaxed));
-        match self.ejections.load(Ordering::Relaxed) {
-            0 => ejected,
-            times => ejected + (spec.ejection.time * 2_u32.saturating_pow((times - 1).min(20))).min(spec.ejection.most),
+        let rules = &spec.ejection;
+        match (self.ejected_for(), self.ejections.load(Ordering::Relaxed)) {
+            (Failure::Refused, _) | (_, 0) => ejected,
+            (_, times) => ejected + rules.time.saturating_mul(1 << (times - 1).min(20)).min(rules.most),
         }
     }
 
@@ -451,7 +463,19 @@ mod tests {
         let lease = claim(&replica).expect("ready");
         assert!(lease.failed(Failure::Refused, NOW));
         assert!(!lease.failed(Failure::Refused, NOW), "it is out already");
-        assert_eq!(replica.retry_at(&spec), NOW);
+        assert_eq!((replica.ejected_for(), replica.retry_at(&spec)), (Failure::Refused, NOW));
+    }
+
+    #[test]
+    fn a_refusal_is_asked_after_at_once_whatever_was_before() {
+        let (replica, spec) = (replica(Readiness::Ready), Spec::default());
+        let lease = claim(&replica).expect("ready");
+        assert!((0..4).all(|_| !lease.failed(Failure::Other, NOW)) && lease.failed(Failure::Other, NOW));
+        let later = NOW + spec.ejection.time;
+        assert_eq!((replica.ejected_for(), replica.retry_at(&spec)), (Failure::Other, later));
+        assert!(replica.readmit(&spec, later));
+        assert!(lease.failed(Failure::Refused, later));
+        assert_eq!((replica.ejected_for(), replica.retry_at(&spec)), (Failure::Refused, later));
     }
 
     #[test]

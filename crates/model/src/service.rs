@@ -178,7 +178,7 @@ impl Service {
     }
 
     /// Calls all who wait: the service is not there any more, and they must look for another.
-    pub fn dismiss(&self) {
+    pub(crate) fn dismiss(&self) {
         self.state.hold().call(usize::MAX);
     }
 

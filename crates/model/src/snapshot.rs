@@ -63,10 +63,15 @@ impl Published {
         self.current.load()
     }
 
-    /// Swaps the whole world at once: a reader sees the old one or the new one, never a mix.
+    /// Swaps the whole world at once: a reader sees the old one or the new one, never a mix. Those who wait for a replica are
+    /// called, where there are replicas now, or where their service is no longer known.
     pub fn publish(&self, next: Snapshot) {
         let next = Arc::new(next);
-        self.current.store(Arc::clone(&next));
+        let last = self.current.swap(Arc::clone(&next));
+        let stays = |service: &Service| next.services().any(|other| Arc::ptr_eq(other.state(), service.state()));
+        last.services()
+            .filter(|service| service.state().waiting() > 0 && !stays(service))
+            .for_each(|gone| gone.dismiss());
         next.services().for_each(|service| service.admit());
         self.alarm.ring();
     }

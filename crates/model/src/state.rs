@@ -91,11 +91,14 @@ impl State {
         self.count_failing(&roster);
     }
 
-    /// The health of a replica changes from `from` to `to`, unless it is something else by now. Returns whether it did.
-    pub(crate) fn change_health(&self, replica: &Replica, from: Health, to: Health) -> bool {
+    /// The health of a replica changes from `from` to `to`, unless it is something else by now. Returns whether it did. `note` is
+    /// called if so, before anybody sees it.
+    pub(crate) fn change_health(&self, replica: &Replica, from: Health, to: Health, note: impl FnOnce()) -> bool {
         let roster = self.lock();
-        let changed = replica.swap_health(from, to);
+        let changed = replica.health() == from;
         if changed {
+            note();
+            replica.set_health(to);
             self.count_failing(&roster);
         }
         drop(roster);

@@ -174,12 +174,21 @@ fn who_waits_for_a_service_that_is_replaced_waits_for_the_other() {
     let mut clients = waiting(&proxy, 1);
     let other = divisi_model::Service::new("other", Spec { hold: for_long(), ..spec() });
     proxy.published.publish(divisi_model::Snapshot::of(other.clone().into()));
-    proxy.service.dismiss();
     wait::until("it waits in the other line", || other.state().waiting() == 1);
     let replica = Replica::named("other");
     let member = other.replica(Card::new("other-1", 1), replica.addr(), Readiness::Ready);
     proxy.published.publish(divisi_model::Snapshot::of(other.with_replicas(vec![member], 1).into()));
     assert_eq!(clients.remove(0).response().text(), "other");
+}
+
+#[test]
+fn who_waits_for_a_service_that_is_no_longer_known_is_told() {
+    let proxy = before_nobody(for_long());
+    let mut clients = waiting(&proxy, 1);
+    proxy.published.publish(divisi_model::Snapshot::unrouted("two services have a port"));
+    let response = clients.remove(0).response();
+    assert_eq!(response.status(), 503);
+    assert!(response.text().contains("two services"), "{}", response.text());
 }
 
 #[test]
