@@ -42,6 +42,9 @@ pub(crate) trait Source {
     /// Whether the body's last byte was passed on, so that what follows it is another message.
     fn is_over(&self) -> bool;
 
+    /// Whether what is passed on from now on is to be kept, because it may have to be passed on again.
+    fn keep(&mut self, _wanted: bool) {}
+
     /// Waits until the peer leaves, after the body's end.
     async fn gone(&mut self) -> Error;
 

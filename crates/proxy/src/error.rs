@@ -73,8 +73,13 @@ pub(crate) enum Error {
     NoRoute(String),
     #[error("the replica did not respond in time")]
     ResponseTimeout,
-    #[error("the replica closed the connection without a response")]
-    Unanswered,
+    #[error("the replica closed the connection without a response; it may have acted on the request")]
+    Unanswered {
+        /// It had ended its side in order, and not by a reset.
+        in_order: bool,
+    },
+    #[error("the replica had closed the connection before the request came")]
+    Unreceived,
     #[error("the replica switched to a protocol that was not asked for")]
     UnaskedSwitch,
     #[error("the replica does not take the request: {0}")]
@@ -94,8 +99,9 @@ impl Error {
             | Self::ConnectTimeout
             | Self::CutOff
             | Self::ResponseTimeout
-            | Self::Unanswered
+            | Self::Unanswered { .. }
             | Self::UnaskedSwitch
+            | Self::Unreceived
             | Self::UpstreamWrite(_) => Fault::Upstream,
         }
     }
@@ -114,8 +120,9 @@ impl Error {
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
             | Self::BrokenOff
-            | Self::Unanswered
+            | Self::Unanswered { .. }
             | Self::UnaskedSwitch
+            | Self::Unreceived
             | Self::UpstreamWrite(_) => Some(502),
         }
     }
@@ -131,7 +138,7 @@ impl Error {
 
     /// Whether the replica cannot have seen the request, so that another one may be asked whatever the method.
     pub(crate) fn nothing_sent(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::ConnectTimeout)
+        matches!(self, Self::Connect(_) | Self::ConnectTimeout | Self::Unreceived)
     }
 
     /// Whether the replica has got the request, as far as is known, and took too long over it.
@@ -142,6 +149,16 @@ impl Error {
     /// Whether the connection ended before a byte of the response: an idempotent request may be sent again
     /// (RFC 9110 9.2.2, RFC 9112 9.3.1).
     pub(crate) fn is_unanswered(&self) -> bool {
-        matches!(self, Self::CutOff | Self::Unanswered | Self::UpstreamWrite(_)) && !self.is_timeout()
+        matches!(self, Self::CutOff | Self::Unanswered { .. } | Self::Unreceived | Self::UpstreamWrite(_))
+            && !self.is_timeout()
+    }
+
+    /// Whether the replica had ended its side when the request was on its way. On a write, Linux says so by a broken pipe.
+    pub(crate) fn came_after_the_end(&self) -> bool {
+        match self {
+            Self::Unanswered { in_order } => *in_order,
+            Self::UpstreamWrite(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
     }
 }

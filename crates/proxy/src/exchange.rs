@@ -49,7 +49,7 @@ pub(crate) async fn handle<T: Transport>(
     let Desk { from_replica, request, response, to_client, to_replica, kept, reply } = desk;
     let begun = Cell::new(false);
     let mut record = Record::begin(&worker.tally);
-    let mut body = Keeper::new(client.body(request, window, worker, &begun), kept, request.is_idempotent());
+    let mut body = Keeper::new(client.body(request, window, worker, &begun), kept);
     let mut answer = client.answer(request, to_client, worker, reply, &begun);
     let hands = Hands { from_replica, response, to_replica, reply, begun: &begun };
 

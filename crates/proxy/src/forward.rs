@@ -18,6 +18,7 @@ use crate::body::{Coding, Patience, Reader, Source, Writer, pump};
 use crate::clock::{Elapsed, Timer};
 use crate::desk::Window;
 use crate::error::{Error, Fault};
+use crate::proof::Proof;
 use crate::rewrite::{self, Identity};
 use crate::transport::{Tcp, fill};
 use crate::tunnel;
@@ -76,6 +77,9 @@ impl Attempt<'_> {
         self.buffer.clear();
         rewrite::request(self.request, self.identity, self.lease.replica().authority(), self.pending);
         let _watch = Watch::over(self.reply, self.lease.replica());
+        let repeatable = self.request.is_idempotent();
+        let proof = Proof::begin(&stream, reused && !repeatable);
+        body.keep(reused || repeatable);
         match self.exchange(&stream, body, answer).await {
             Ok(Download::Complete) => {}
             Ok(Download::Switched) => {
@@ -87,7 +91,7 @@ impl Attempt<'_> {
             Err(error) if error.fault() == Fault::Upstream && self.lease.replica().is_cut(Moment::now()) => {
                 return Err(Failed { error: Error::CutOff, reused: false });
             }
-            Err(error) => return Err(Failed { error, reused }),
+            Err(error) => return Err(Failed { error: proof.examine(&stream, error).await, reused }),
         }
         // A byte that nobody asked for belongs to nobody: such a connection is never used again (RFC 9112 9.2).
         if self.response.keeps_alive() && body.is_over() && self.buffer.is_empty() {
@@ -311,5 +315,6 @@ fn ended(buffer: &Window, error: Option<&io::Error>) -> Error {
         return Error::BadResponse(HeadError::Malformed("the connection ended within the response head"));
     }
     tracing::debug!(?error, "a replica closed its connection without a response");
-    Error::Unanswered
+    // RFC 9293 3.10.7.4: a reset that follows the peer's end is told as a broken pipe.
+    Error::Unanswered { in_order: error.is_none_or(|error| error.kind() == io::ErrorKind::BrokenPipe) }
 }

@@ -24,9 +24,9 @@ pub(crate) struct Keeper<'a, T> {
 }
 
 impl<'a, T: Transport> Keeper<'a, T> {
-    pub(crate) fn new(reader: Reader<'a, T>, kept: &'a mut Vec<u8>, keeps: bool) -> Self {
+    pub(crate) fn new(reader: Reader<'a, T>, kept: &'a mut Vec<u8>) -> Self {
         kept.clear();
-        Self { reader, kept, keeps, is_whole: true, end: None, again: false }
+        Self { reader, kept, keeps: false, is_whole: true, end: None, again: false }
     }
 
     /// Whether all of the body can still be had.
@@ -41,7 +41,7 @@ impl<'a, T: Transport> Keeper<'a, T> {
 }
 
 /// Keeps a piece, or gives up what was kept when it becomes too much.
-fn keep(piece: Piece<'_>, kept: &mut Vec<u8>, end: &mut Option<usize>) -> bool {
+fn store(piece: Piece<'_>, kept: &mut Vec<u8>, end: &mut Option<usize>) -> bool {
     let section = piece.end.unwrap_or_default();
     if kept.len() + piece.data.len() + section.len() > MOST {
         kept.clear();
@@ -63,7 +63,7 @@ impl<T: Transport> Source for Keeper<'_, T> {
         }
         let piece = self.reader.next().await?;
         if self.is_whole && (self.keeps || piece.data.is_empty()) {
-            self.is_whole = keep(piece, self.kept, &mut self.end);
+            self.is_whole = store(piece, self.kept, &mut self.end);
         } else {
             self.is_whole = false;
         }
@@ -76,6 +76,10 @@ impl<T: Transport> Source for Keeper<'_, T> {
 
     fn is_over(&self) -> bool {
         !self.again && self.reader.is_over()
+    }
+
+    fn keep(&mut self, wanted: bool) {
+        self.keeps = wanted;
     }
 
     async fn gone(&mut self) -> Error {

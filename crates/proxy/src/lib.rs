@@ -28,6 +28,7 @@ mod hold;
 mod keep;
 mod listener;
 mod pool;
+mod proof;
 mod record;
 mod rewrite;
 mod search;

@@ -91,7 +91,7 @@ impl<'a> Search<'a> {
         match self.pick()? {
             Ok(lease) => Ok(Some(lease)),
             Err(NoReplica::NoneReady | NoReplica::Busy) => Ok(None),
-            Err(NoReplica::Tried) => Err(self.last.take().unwrap_or(Error::Unanswered)),
+            Err(NoReplica::Tried) => Err(self.last.take().unwrap_or(Error::Unanswered { in_order: true })),
         }
     }
 

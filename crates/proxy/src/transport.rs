@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use divisi_kernel::Receipt;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -42,6 +43,11 @@ pub(crate) struct Tcp(RefCell<TcpStream>);
 impl Tcp {
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self(RefCell::new(stream))
+    }
+
+    /// What the kernel knows of the connection; None where it knows nothing.
+    pub(crate) fn receipt(&self) -> Option<Receipt> {
+        divisi_kernel::receipt(&*self.0.borrow()).ok()
     }
 
     /// The connection itself, once nobody reads or writes any more.
