@@ -27,15 +27,27 @@ pub(crate) struct Clock {
     now: Cell<u64>,
     /// The same as the model has it.
     moment: Cell<Moment>,
+    /// From when on nobody rests, and from when on nobody waits for a replica.
     stopping: Cell<bool>,
+    closing: Cell<bool>,
     entries: RefCell<Slab<Entry>>,
+}
+
+/// What a wait is for, and so when it may be cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// An exchange: never.
+    Work,
+    /// A request that has no replica: shortly before the program ends, so that its client can be told.
+    Hold,
+    /// A connection between two requests: as soon as the program begins to stop.
+    Rest,
 }
 
 #[derive(Debug)]
 struct Entry {
     deadline: u64,
-    /// Nothing is lost when this one ends early: a connection between two requests.
-    resting: bool,
+    kind: Kind,
     /// A replica that is left behind when its time to finish is over.
     replica: Option<Arc<Replica>>,
     waker: Option<Waker>,
@@ -48,6 +60,7 @@ impl Clock {
             now: Cell::new(0),
             moment: Cell::new(Moment::now()),
             stopping: Cell::new(false),
+            closing: Cell::new(false),
             entries: RefCell::default(),
         })
     }
@@ -71,6 +84,11 @@ impl Clock {
         self.stopping.set(true);
     }
 
+    /// From now on nobody waits for a replica: the program ends within moments.
+    pub(crate) fn close(&self) {
+        self.closing.set(true);
+    }
+
     /// Whether the program is about to end.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.get()
@@ -78,7 +96,8 @@ impl Clock {
 
     fn is_over(&self, entry: &Entry) -> bool {
         entry.deadline <= self.now.get()
-            || entry.resting && self.stopping.get()
+            || entry.kind == Kind::Rest && self.stopping.get()
+            || entry.kind == Kind::Hold && self.closing.get()
             || entry.replica.as_ref().is_some_and(|replica| replica.is_cut(self.moment.get()))
     }
 }
@@ -96,19 +115,24 @@ pub(crate) struct Timer {
 
 impl Timer {
     pub(crate) fn new(clock: &Rc<Clock>) -> Self {
-        let entry = Entry { deadline: u64::MAX, resting: false, replica: None, waker: None };
+        let entry = Entry { deadline: u64::MAX, kind: Kind::Work, replica: None, waker: None };
         let key = clock.entries.borrow_mut().insert(entry);
         Self { clock: Rc::clone(clock), key }
     }
 
     /// The deadline is `after` from now, and no earlier.
     pub(crate) fn arm(&self, after: Duration) {
-        self.set(after, false);
+        self.set(after, Kind::Work);
+    }
+
+    /// The same for a request that waits for a replica.
+    pub(crate) fn hold(&self, after: Duration) {
+        self.set(after, Kind::Hold);
     }
 
     /// The same for a wait that may be cut short when the program stops.
     pub(crate) fn rest(&self, after: Duration) {
-        self.set(after, true);
+        self.set(after, Kind::Rest);
     }
 
     /// The wait is also over when that replica's time to finish is.
@@ -144,11 +168,11 @@ impl Timer {
         Poll::Pending
     }
 
-    fn set(&self, after: Duration, resting: bool) {
+    fn set(&self, after: Duration, kind: Kind) {
         let after = after.as_secs().saturating_mul(1000).saturating_add(u64::from(after.subsec_millis()));
         let entry = &mut self.clock.entries.borrow_mut()[self.key];
         entry.deadline = (self.clock.now.get() + TICK_MILLIS).saturating_add(after);
-        entry.resting = resting;
+        entry.kind = kind;
     }
 }
 

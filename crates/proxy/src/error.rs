@@ -24,6 +24,8 @@ pub(crate) enum Unheld {
     Off { name: String, known: usize },
     #[error("{most} requests wait for a replica of service \"{name}\" already, as many as may (--hold-requests)")]
     Full { name: String, most: u32 },
+    #[error("divisi is being stopped, and no replica has become ready")]
+    Stopping,
     #[error("service \"{name}\" has had no container for so long that requests do not wait for one")]
     Forgotten { name: String },
     #[error("{} ready within {time:?} (--hold)", none_ready(.name, *.known))]

@@ -67,7 +67,8 @@ pub(crate) async fn handle<T: Transport>(
                 return after;
             }
             let Some(status) = error.status() else { return After::Close };
-            answer.keep_alive &= body.reader.is_over() && error.fault() != Fault::Downstream;
+            let in_step = body.reader.is_over() && error.fault() != Fault::Downstream;
+            answer.keep_alive &= in_step && !worker.clock.is_stopping();
             record.status = status;
             if answer.refuse(status, &error.to_string(), Some(request)).await.is_err() {
                 return After::Close;

@@ -33,7 +33,7 @@ pub(crate) async fn wait<T: Transport>(
 ) -> Result<Lease, Error> {
     let since = Moment::now();
     let (mut place, limits) = routed(search.worker, join)??;
-    timer.arm(limits.time);
+    timer.hold(limits.time);
     loop {
         let found = stand(search, body, timer, &place, &limits).await;
         record.held = Some(Moment::now().since(since));
@@ -46,7 +46,6 @@ pub(crate) async fn wait<T: Transport>(
 }
 
 /// Stands in one line until a replica can be had; None where the line is that of a service which is no longer the one.
-
 async fn stand<T: Transport>(
     search: &Search<'_>,
     body: &mut Reader<'_, T>,
@@ -59,6 +58,7 @@ async fn stand<T: Transport>(
         match timer.limit(called(place, body, limits.body)).await {
             Ok(Woken::Called) => {}
             Ok(Woken::ClientLeft) => return Err(Error::ClientLeft),
+            Err(Elapsed) if search.worker.clock.is_stopping() => return Err(Error::Unheld(Unheld::Stopping)),
             Err(Elapsed) => return Err(routed(search.worker, |service| too_long(service, why, limits.time))?),
         }
         match search.pick_called()? {

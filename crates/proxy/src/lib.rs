@@ -53,6 +53,9 @@ pub use crate::settings::{Limits, Settings};
 use crate::record::Tally;
 use crate::worker::Shared;
 
+/// How long before the end those who wait for a replica are told that none will come.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
 /// The proxy cannot start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -98,6 +101,7 @@ pub fn start(settings: Settings, published: Arc<Published>) -> Result<Running, S
         published,
         connections: AtomicUsize::new(0),
         stopping: AtomicBool::new(false),
+        closing: AtomicBool::new(false),
         aborting: AtomicBool::new(false),
     });
     let mut running = Running { addr, shared, workers: Vec::new(), tallies: Vec::new() };
@@ -141,6 +145,7 @@ impl Running {
         self.shared.stopping.store(true, Ordering::Relaxed);
         let until = Instant::now() + deadline;
         while self.workers.iter().any(|worker| !worker.is_finished()) && Instant::now() < until {
+            self.shared.closing.store(until - Instant::now() <= LAST_WORDS, Ordering::Relaxed);
             std::thread::sleep(Duration::from_millis(5));
         }
         let finished = self.workers.iter().all(JoinHandle::is_finished);

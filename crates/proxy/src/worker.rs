@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// No new connections; those that there are finish what they do.
     pub(crate) stopping: AtomicBool,
+    /// Those who wait for a replica are told that the program ends.
+    pub(crate) closing: AtomicBool,
     /// Whoever still works is cut off.
     pub(crate) aborting: AtomicBool,
 }
@@ -90,6 +92,9 @@ async fn tick(worker: &Worker, shared: &Shared) {
         if shared.stopping.load(Relaxed) {
             worker.clock.stop();
             worker.stopping.notify_one();
+            if shared.closing.load(Relaxed) {
+                worker.clock.close();
+            }
             if worker.connections.get() == 0 || shared.aborting.load(Relaxed) {
                 return;
             }

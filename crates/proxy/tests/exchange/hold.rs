@@ -245,9 +245,26 @@ fn a_service_with_too_many_requests_says_so() {
 }
 
 #[test]
-fn who_waits_when_the_program_ends_is_let_go() {
+fn who_waits_when_the_program_ends_is_told() {
     let mut proxy = before_nobody(for_long());
     let mut clients = waiting(&proxy, 1);
-    assert!(!proxy.stop(Duration::from_millis(100)), "it did not finish");
-    clients.remove(0).read_to_close();
+    assert!(proxy.stop(Duration::from_secs(1)), "nothing is left");
+    let response = clients.remove(0).response();
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.head.value("connection").as_deref(), Some("close"));
+    assert!(response.text().contains("is being stopped"), "{}", response.text());
+}
+
+#[test]
+fn who_waits_when_the_program_begins_to_stop_may_still_be_served() {
+    let mut proxy = before_nobody(for_long());
+    let mut clients = waiting(&proxy, 1);
+    let replica = Replica::named("late");
+    let member = member(&proxy, 1, &replica);
+    let running = proxy.running.take().expect("running");
+    let stopped = thread::spawn(move || running.stop(Duration::from_secs(20)));
+    wait::until("it stops", || Client::try_connect(proxy.addr()).is_err());
+    proxy.ready(&[member]);
+    assert_eq!(clients.remove(0).response().text(), "late");
+    assert!(stopped.join().expect("it stops"), "nothing is left");
 }
