@@ -49,6 +49,12 @@ impl Candidates<'_> {
         (start..self.len()).chain(0..start).find(|&at| self.is_usable(at))
     }
 
+    /// The next in turn, or somebody at random in its stead: were it always the one behind it, that would get twice its share.
+    pub(crate) fn in_turn(&self, turn: usize) -> Option<usize> {
+        let next = turn % self.len();
+        if self.is_usable(next) { Some(next) } else { self.any() }
+    }
+
     /// Any usable one, each as likely as the other as long as most are usable.
     pub(crate) fn any(&self) -> Option<usize> {
         let draw = || Some(fastrand::usize(..self.len())).filter(|&at| self.is_usable(at));

@@ -5,11 +5,10 @@
 //! One of the two is the next in turn, the other is drawn at random. Two random ones balance as well under load, but a quiet
 //! service would get ten requests on six or seven of its ten replicas.
 
-use super::round_robin;
 use crate::candidates::Candidates;
 
 pub(super) fn choose(candidates: &Candidates<'_>, turn: usize) -> Option<usize> {
-    let next = round_robin::choose(candidates, turn)?;
+    let next = candidates.in_turn(turn)?;
     let count = candidates.len();
     if count == 1 {
         return Some(next);
