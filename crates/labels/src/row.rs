@@ -1,0 +1,62 @@
+//! What a row of the table is.
+
+use divisi_model::Spec;
+
+/// What every label begins with.
+pub const PREFIX: &str = "divisi.";
+
+/// One setting. Everything that people write and read about it is made from this.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The label, without [`PREFIX`].
+    pub key: &'static str,
+    /// The word that stands for the value in help texts.
+    pub value: &'static str,
+    /// What holds when nothing is given, as the user would write it.
+    pub default: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+    /// A value that is accepted.
+    pub example: &'static str,
+    /// Whose setting it is.
+    pub of: Of,
+}
+
+/// Whose setting it is, and how its text becomes a value or the words that say what would have been accepted.
+#[derive(Clone, Copy, Debug)]
+pub enum Of {
+    /// One for the service. A flag sets it for all services.
+    Service {
+        /// The flag, without its dashes.
+        flag: &'static str,
+        /// The environment variable.
+        variable: &'static str,
+        /// Puts it in its place.
+        set: fn(&mut Spec, &str) -> Result<(), String>,
+    },
+    /// One for each container, which only a label can say.
+    Container {
+        /// Puts it in its place, which is the weight.
+        set: fn(&mut u32, &str) -> Result<(), String>,
+    },
+}
+
+impl Row {
+    /// The whole label.
+    pub fn label(&self) -> String {
+        format!("{PREFIX}{}", self.key)
+    }
+
+    /// The flag, where there is one.
+    pub fn flag(&self) -> Option<&'static str> {
+        match self.of {
+            Of::Service { flag, .. } => Some(flag),
+            Of::Container { .. } => None,
+        }
+    }
+
+    /// Whether it takes the one place in which a spec says which requests belong together.
+    pub(crate) fn is_affinity(&self) -> bool {
+        matches!(self.key, "sticky" | "hash")
+    }
+}

@@ -1,0 +1,233 @@
+//! Every setting of a service.
+
+use divisi_model::Spec;
+
+use crate::row::{Of, Row};
+use crate::values::{duration, number, put, size, timeout};
+use crate::{affinity, check, limits};
+
+/// The window through which a waiting request's body is read.
+const BODY_MOST: usize = 64 * 1024;
+
+const fn service(flag: &'static str, variable: &'static str, set: fn(&mut Spec, &str) -> Result<(), String>) -> Of {
+    Of::Service { flag, variable, set }
+}
+
+/// Puts what a flag says into its place.
+///
+/// # Errors
+/// What would have been accepted.
+pub fn set(spec: &mut Spec, flag: &str, text: &str) -> Result<(), String> {
+    let named = |row: &Row| match row.of {
+        Of::Service { flag: name, set, .. } if name == flag => Some(set),
+        Of::Service { .. } | Of::Container { .. } => None,
+    };
+    let set = TABLE.iter().find_map(named).ok_or_else(|| format!("no flag of a service is called --{flag}"))?;
+    set(spec, text)
+}
+
+/// Every setting of a service, in the order in which people read about them.
+pub const TABLE: &[Row] = &[
+    Row {
+        key: "policy",
+        value: "POLICY",
+        default: "p2c",
+        help: "How to pick a replica: p2c (of two, the one that is likely to answer sooner), least-requests, \
+               round-robin, random",
+        example: "least-requests",
+        of: service("policy", "DIVISI_POLICY", |spec, text| {
+            put(&mut spec.policy, text.parse().map_err(|error| format!("{error}")))
+        }),
+    },
+    Row {
+        key: "weight",
+        value: "N",
+        default: "1",
+        help: "How many times the share of a container of weight 1 this one gets, up to 1000",
+        example: "3",
+        of: Of::Container { set: |weight, text| put(weight, number(text, &(1..=1000))) },
+    },
+    Row {
+        key: "sticky",
+        value: "COOKIE",
+        default: "off",
+        help: "Bring each client back to its replica by a cookie; true for one named divisi, or a name of your own",
+        example: "true",
+        of: service("sticky", "DIVISI_STICKY", affinity::sticky),
+    },
+    Row {
+        key: "hash",
+        value: "KEY",
+        default: "off",
+        help: "Send requests of the same client, path, header:NAME or cookie:NAME to the same replica",
+        example: "header:X-Tenant",
+        of: service("hash", "DIVISI_HASH", affinity::hash),
+    },
+    Row {
+        key: "hold",
+        value: "TIME",
+        default: "30s",
+        help: "How long a request waits for a replica that can take it before the answer is 503; 0 for not at all",
+        example: "10s",
+        of: service("hold", "DIVISI_HOLD", |spec, text| put(&mut spec.hold.time, limits::time_or_off(text))),
+    },
+    Row {
+        key: "hold.requests",
+        value: "N",
+        default: "1000",
+        help: "How many requests wait at a time; more get a 503",
+        example: "200",
+        of: service("hold-requests", "DIVISI_HOLD_REQUESTS", |spec, text| {
+            put(&mut spec.hold.requests, number(text, &(0..=1_000_000)))
+        }),
+    },
+    Row {
+        key: "hold.body",
+        value: "SIZE",
+        default: "64KiB",
+        help: "How much of the body of a waiting request is read, up to 64KiB",
+        example: "16KiB",
+        of: service("hold-body", "DIVISI_HOLD_BODY", |spec, text| {
+            put(&mut spec.hold.body, size(text, &(0..=BODY_MOST)))
+        }),
+    },
+    Row {
+        key: "retry.budget",
+        value: "PERCENT",
+        default: "20%",
+        help: "How many attempts beyond the first there may be over ten seconds, in percent of the requests",
+        example: "10%",
+        of: service("retry-budget", "DIVISI_RETRY_BUDGET", |spec, text| {
+            put(&mut spec.retry.percent, limits::percent(text))
+        }),
+    },
+    Row {
+        key: "retry.per-second",
+        value: "N",
+        default: "10",
+        help: "How many attempts beyond the first there may be per second even where the percentage comes to fewer",
+        example: "50",
+        of: service("retry-per-second", "DIVISI_RETRY_PER_SECOND", |spec, text| {
+            put(&mut spec.retry.per_second, number(text, &(0..=1_000_000)))
+        }),
+    },
+    Row {
+        key: "eject.failures",
+        value: "N",
+        default: "5",
+        help: "After how many failed requests in a row a replica gets none for a time, where a refused connection is always \
+               enough; 0 for never",
+        example: "3",
+        of: service("eject-failures", "DIVISI_EJECT_FAILURES", |spec, text| {
+            put(&mut spec.ejection.failures, limits::number_or_off(text, 1_000_000))
+        }),
+    },
+    Row {
+        key: "eject.time",
+        value: "TIME",
+        default: "1s",
+        help: "How long a replica that failed gets no requests the first time; twice as long with each further time in a row",
+        example: "5s",
+        of: service("eject-time", "DIVISI_EJECT_TIME", |spec, text| put(&mut spec.ejection.time, timeout(text))),
+    },
+    Row {
+        key: "eject.most",
+        value: "TIME",
+        default: "60s",
+        help: "How long a replica that failed gets no requests at most",
+        example: "5m",
+        of: service("eject-most", "DIVISI_EJECT_MOST", |spec, text| put(&mut spec.ejection.most, timeout(text))),
+    },
+    Row {
+        key: "health",
+        value: "CHECK",
+        default: "off",
+        help: "How replicas are asked whether they are well: tcp (they accept a connection) or a path (they answer a GET)",
+        example: "/health",
+        of: service("health", "DIVISI_HEALTH", |spec, text| put(&mut spec.check.question, check::question(text))),
+    },
+    Row {
+        key: "health.status",
+        value: "STATUS",
+        default: "200-399",
+        help: "The status, or the range of them, with which a replica that is well answers",
+        example: "204",
+        of: service("health-status", "DIVISI_HEALTH_STATUS", |spec, text| {
+            put(&mut spec.check.statuses, check::statuses(text))
+        }),
+    },
+    Row {
+        key: "health.interval",
+        value: "TIME",
+        default: "5s",
+        help: "How often a replica is asked, 100ms or more apart",
+        example: "10s",
+        of: service("health-interval", "DIVISI_HEALTH_INTERVAL", |spec, text| {
+            put(&mut spec.check.interval, check::interval(text))
+        }),
+    },
+    Row {
+        key: "health.timeout",
+        value: "TIME",
+        default: "2s",
+        help: "How long a replica may take to answer when it is asked",
+        example: "500ms",
+        of: service("health-timeout", "DIVISI_HEALTH_TIMEOUT", |spec, text| {
+            put(&mut spec.check.timeout, timeout(text))
+        }),
+    },
+    Row {
+        key: "health.up",
+        value: "N",
+        default: "1",
+        help: "After how many good answers in a row a replica that was down gets requests",
+        example: "2",
+        of: service("health-up", "DIVISI_HEALTH_UP", |spec, text| put(&mut spec.check.up, number(text, &(1..=1000)))),
+    },
+    Row {
+        key: "health.down",
+        value: "N",
+        default: "3",
+        help: "After how many bad answers in a row a replica that was up gets no more requests",
+        example: "2",
+        of: service("health-down", "DIVISI_HEALTH_DOWN", |spec, text| {
+            put(&mut spec.check.down, number(text, &(1..=1000)))
+        }),
+    },
+    Row {
+        key: "slow-start",
+        value: "TIME",
+        default: "10s",
+        help: "How long a replica that has just become ready takes to come to its full share; 0 for no time",
+        example: "1m",
+        of: service("slow-start", "DIVISI_SLOW_START", |spec, text| {
+            put(&mut spec.slow_start, limits::time_or_off(text))
+        }),
+    },
+    Row {
+        key: "limit",
+        value: "N",
+        default: "off",
+        help: "Most requests at a replica at a time; more wait",
+        example: "100",
+        of: service("limit", "DIVISI_LIMIT", |spec, text| put(&mut spec.replica_limit, limits::bound(text))),
+    },
+    Row {
+        key: "limit.service",
+        value: "N",
+        default: "off",
+        help: "Most requests of the service at a time, waiting ones included; more get a 503",
+        example: "2000",
+        of: service("limit-service", "DIVISI_LIMIT_SERVICE", |spec, text| {
+            put(&mut spec.service_limit, limits::bound(text))
+        }),
+    },
+    Row {
+        key: "drain",
+        value: "TIME",
+        default: "10m",
+        help: "How long exchanges and tunnels may go on at a replica after its stop began",
+        example: "1h",
+        of: service("drain", "DIVISI_DRAIN", |spec, text| put(&mut spec.drain, duration(text))),
+    },
+];
