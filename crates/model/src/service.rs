@@ -151,6 +151,10 @@ impl Service {
         };
         let first = first.or_else(|| self.spec.policy.choose(&candidates, turn));
         let lease = first.and_then(|first| candidates.claim(first));
+        // Those who wait look again and again, and retries must not pay for more retries.
+        if lease.is_none() || !tried.is_empty() {
+            self.state.note_repeat();
+        }
         lease.ok_or_else(|| candidates.why_none())
     }
 
@@ -367,6 +371,21 @@ mod tests {
         assert_eq!(one.join().err(), Some(NoPlace::Full));
         drop(place);
         assert!(one.join().is_ok());
+    }
+
+    #[test]
+    fn retries_are_a_share_of_the_requests_and_of_nothing_else() {
+        let retry = crate::spec::RetryLimits { percent: 20, per_second: 0 };
+        let service = service(2, Spec { retry, replica_limit: Some(1), ..Spec::default() });
+        service.tick(NOW);
+        for _ in 0..50 {
+            let lease = pick(&service).expect("free");
+            let mut tried = Tried::default();
+            tried.add(lease.replica().id());
+            let _retry = service.pick(&tried, Wanted::Any, NOW).expect("the other");
+            assert!((0..10).all(|_| pick(&service).is_err()), "both are busy");
+        }
+        assert_eq!((0..100).take_while(|_| service.may_retry(NOW)).count(), 10);
     }
 
     #[test]

@@ -19,6 +19,8 @@ const CALLED_AT_ONCE: usize = 4;
 pub struct State {
     /// Picks ever; whose turn it is, too.
     picks: AtomicU64,
+    /// Those among them that were not a request's first: they failed, or were retries.
+    repeats: AtomicU64,
     /// Requests in flight; counted only where there is a limit.
     in_flight: AtomicUsize,
     /// What the user wants by now, for those who hold no snapshot.
@@ -35,6 +37,16 @@ impl State {
     /// The number of the next pick.
     pub(crate) fn next_pick(&self) -> u64 {
         self.picks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The last pick was not a request's first.
+    pub(crate) fn note_repeat(&self) {
+        self.repeats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests ever.
+    fn requests(&self) -> u64 {
+        self.picks.load(Ordering::Relaxed).saturating_sub(self.repeats.load(Ordering::Relaxed))
     }
 
     pub(crate) fn spec(&self) -> Guard<Arc<Spec>> {
@@ -69,12 +81,12 @@ impl State {
 
     /// Whether one more attempt is within the budget; if so it is counted.
     pub(crate) fn may_retry(&self, limits: &RetryLimits, now: Moment) -> bool {
-        self.budget.spend(limits, self.picks.load(Ordering::Relaxed), now)
+        self.budget.spend(limits, self.requests(), now)
     }
 
     /// To be called about once a second, so that the budget knows how busy the service is.
     pub(crate) fn note_time(&self, now: Moment) {
-        self.budget.note(self.picks.load(Ordering::Relaxed), now);
+        self.budget.note(self.requests(), now);
     }
 
     /// Whether so many replicas failed that all of them are used: a service whose every second replica is bad is better off
