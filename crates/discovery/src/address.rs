@@ -82,7 +82,6 @@ impl EngineAddress {
     /// What to write when nobody answers there.
     pub(crate) fn hint(&self, reason: &str) -> String {
         match &self.way {
-            // The reason has come through the client's own error type, which keeps the system's only as text.
             Way::Unix(_) if reason.contains("Permission denied") => {
                 "run as root, or as a user whose group is the socket's (user: \"65534:GROUP\")".to_owned()
             }

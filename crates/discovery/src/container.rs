@@ -5,15 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerSummary, ContainerSummaryStateEnum, EndpointSettings,
-    HealthStatusEnum, PortSummary, PortSummaryTypeEnum,
-};
-
+use crate::answer::{Details, Endpoint, PortSummary, State, Summary};
 use crate::compose::Identity;
 use crate::network::{Attachment, Networking};
 use crate::port::{self, Port};
-use crate::signal;
+use crate::{signal, stamp};
 
 /// The engine's name of a container: 64 hexadecimal digits.
 pub(crate) type ContainerId = Arc<str>;
@@ -111,51 +107,82 @@ pub(crate) struct Container {
     pub(crate) networking: Networking,
     /// How it is stopped; None when nobody has said yet.
     pub(crate) stop: Option<StopRule>,
+    /// What its labels say to us.
+    pub(crate) labels: Labels,
+    /// When it was made, in seconds of the engine's clock; 0 where nobody says.
+    pub(crate) created: i64,
+    /// When this run of it began, in nanoseconds of the engine's clock; None when nobody has said yet.
+    pub(crate) started: Option<i64>,
+}
+
+/// The labels that are meant for us, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Labels(Vec<(String, String)>);
+
+impl Labels {
+    /// Those among all labels of a container.
+    pub(crate) fn of(labels: HashMap<String, String>) -> Self {
+        let mut ours: Vec<_> = labels.into_iter().filter(|(name, _)| name.starts_with(divisi_labels::PREFIX)).collect();
+        ours.sort_unstable();
+        Self(ours)
+    }
+
+    /// Names and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
 }
 
 impl Container {
-    /// From the list, which tells neither how it is stopped nor always its port. None for what has no id.
-    pub(crate) fn listed(summary: ContainerSummary) -> Option<Self> {
-        let id: ContainerId = summary.id?.into();
-        let life = match summary.state {
-            Some(ContainerSummaryStateEnum::RUNNING) => Life::Running,
-            Some(ContainerSummaryStateEnum::PAUSED) => Life::Paused,
+    /// From the list, which tells neither how it is stopped, nor when it started, nor always its port.
+    pub(crate) fn listed(summary: Summary) -> Self {
+        let id: ContainerId = summary.id.into();
+        let life = match summary.state.as_deref() {
+            Some("running") => Life::Running,
+            Some("paused") => Life::Paused,
             _ => Life::Ended,
         };
         let mode = summary.host_config.and_then(|config| config.network_mode);
         let networks = summary.network_settings.and_then(|settings| settings.networks);
-        Some(Self {
+        let labels = summary.labels.unwrap_or_default();
+        Self {
             name: name(summary.names.unwrap_or_default().first().map(String::as_str), &id),
-            identity: summary.labels.as_ref().and_then(Identity::of),
+            identity: Identity::of(&labels),
             life,
             health: Health::in_status(summary.status.as_deref().unwrap_or_default()),
             port: Port::lowest(tcp_ports(summary.ports.as_deref().unwrap_or_default())).unwrap_or(Port::Unknown),
             networking: networking(mode.as_deref(), networks),
             stop: None,
+            labels: Labels::of(labels),
+            created: summary.created.unwrap_or(0),
+            started: None,
             id,
-        })
+        }
     }
 
-    /// From an inspection, which tells everything. None for what has no id.
-    pub(crate) fn inspected(response: ContainerInspectResponse) -> Option<Self> {
-        let id: ContainerId = response.id?.into();
-        let config = response.config.unwrap_or_default();
-        let (published, networks) = response.network_settings.map_or((None, None), |net| (net.ports, net.networks));
-        let published = published.unwrap_or_default();
-        let exposed = config.exposed_ports.unwrap_or_default();
-        let ports = exposed.iter().chain(published.keys()).filter_map(|text| port::tcp(text));
-        let mode = response.host_config.and_then(|config| config.network_mode);
-        let state = response.state.unwrap_or_default();
-        Some(Self {
-            name: name(response.name.as_deref(), &id),
-            identity: config.labels.as_ref().and_then(Identity::of),
+    /// From an inspection, which tells everything.
+    pub(crate) fn inspected(details: Details) -> Self {
+        let id: ContainerId = details.id.into();
+        let config = details.config.unwrap_or_default();
+        let network = details.network_settings.unwrap_or_default();
+        let (published, exposed) = (network.ports.unwrap_or_default(), config.exposed_ports.unwrap_or_default());
+        let ports = exposed.keys().chain(published.keys()).filter_map(|text| port::tcp(text));
+        let mode = details.host_config.and_then(|config| config.network_mode);
+        let state = details.state.unwrap_or_default();
+        let labels = config.labels.unwrap_or_default();
+        Self {
+            name: name(details.name.as_deref(), &id),
+            identity: Identity::of(&labels),
             life: life(&state),
             health: health(&state),
             port: Port::lowest(ports).unwrap_or(Port::None),
-            networking: networking(mode.as_deref(), networks),
+            networking: networking(mode.as_deref(), network.networks),
             stop: Some(StopRule::of(config.stop_signal.as_deref(), config.stop_timeout)),
+            labels: Labels::of(labels),
+            created: details.created.as_deref().and_then(stamp::nanos).map_or(0, |nanos| nanos / 1_000_000_000),
+            started: state.started_at.as_deref().and_then(stamp::nanos),
             id,
-        })
+        }
     }
 }
 
@@ -165,11 +192,11 @@ fn name(name: Option<&str>, id: &str) -> String {
 }
 
 fn tcp_ports(ports: &[PortSummary]) -> impl Iterator<Item = u16> + '_ {
-    let tcp = |port: &&PortSummary| matches!(port.typ, None | Some(PortSummaryTypeEnum::TCP));
+    let tcp = |port: &&PortSummary| port.r#type.as_deref().is_none_or(|protocol| protocol.eq_ignore_ascii_case("tcp"));
     ports.iter().filter(tcp).map(|port| port.private_port)
 }
 
-fn life(state: &ContainerState) -> Life {
+fn life(state: &State) -> Life {
     let is = |flag: Option<bool>| flag.unwrap_or(false);
     if !is(state.running) || is(state.restarting) {
         Life::Ended
@@ -180,16 +207,12 @@ fn life(state: &ContainerState) -> Life {
     }
 }
 
-fn health(state: &ContainerState) -> Health {
-    match state.health.as_ref().and_then(|health| health.status) {
-        Some(HealthStatusEnum::HEALTHY) => Health::Healthy,
-        Some(HealthStatusEnum::UNHEALTHY) => Health::Unhealthy,
-        Some(HealthStatusEnum::STARTING) => Health::Starting,
-        None | Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) => Health::Unchecked,
-    }
+fn health(state: &State) -> Health {
+    let said = state.health.as_ref().and_then(|health| health.status.as_deref());
+    said.and_then(Health::named).unwrap_or(Health::Unchecked)
 }
 
-fn networking(mode: Option<&str>, networks: Option<HashMap<String, EndpointSettings>>) -> Networking {
+fn networking(mode: Option<&str>, networks: Option<HashMap<String, Option<Endpoint>>>) -> Networking {
     match mode {
         Some("host") => return Networking::Host,
         Some(mode) => {
@@ -204,15 +227,16 @@ fn networking(mode: Option<&str>, networks: Option<HashMap<String, EndpointSetti
     Networking::Attached(attachments)
 }
 
-fn attachment((network, settings): (String, EndpointSettings)) -> Attachment {
+fn attachment((network, endpoint): (String, Option<Endpoint>)) -> Attachment {
     let first = |v4: Option<String>, v6: Option<String>| -> Option<IpAddr> {
         [v4, v6].into_iter().flatten().find_map(|text| text.parse().ok())
     };
+    let endpoint = endpoint.unwrap_or_default();
     Attachment {
         network,
-        id: settings.network_id.unwrap_or_default(),
-        ip: first(settings.ip_address, settings.global_ipv6_address),
-        gateway: first(settings.gateway, settings.ipv6_gateway),
+        id: endpoint.network_id.unwrap_or_default(),
+        ip: first(endpoint.ip_address, endpoint.ipv6_address),
+        gateway: first(endpoint.gateway, endpoint.ipv6_gateway),
     }
 }
 
@@ -248,10 +272,18 @@ mod tests {
 
     #[test]
     fn an_empty_answer_is_survived() {
-        assert!(Container::listed(ContainerSummary::default()).is_none());
-        let bare = ContainerSummary { id: Some("abc".to_owned()), ..ContainerSummary::default() };
-        let container = Container::listed(bare).expect("it has an id");
+        let container = Container::listed(Summary { id: "abc".to_owned(), ..Summary::default() });
         assert_eq!((container.life, container.port), (Life::Ended, Port::Unknown));
-        assert!(Container::inspected(ContainerInspectResponse::default()).is_none());
+        let container = Container::inspected(Details { id: "abc".to_owned(), ..Details::default() });
+        assert_eq!((container.life, container.port), (Life::Ended, Port::None));
+        assert_eq!(container.name, "abc");
+    }
+
+    #[test]
+    fn only_labels_that_are_meant_for_us_are_kept() {
+        let labels = [("divisi.weight", "2"), ("divisible", "no"), ("com.example", "no"), ("divisi.drain", "1s")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let ours = Labels::of(labels.into_iter().collect());
+        assert_eq!(ours.iter().collect::<Vec<_>>(), [("divisi.drain", "1s"), ("divisi.weight", "2")]);
     }
 }

@@ -1,22 +1,30 @@
-//! The Docker Engine API: the only file that makes calls.
+//! The Docker Engine API: which calls there are, and what comes back. Nothing else makes any.
 
-use std::collections::HashMap;
-use std::error::Error;
-use std::path::Path;
+use std::collections::HashSet;
+use std::pin::Pin;
 use std::time::Duration;
 
-use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder};
-use bollard::{API_DEFAULT_VERSION, Docker};
-use futures_util::{Stream, StreamExt};
-use thiserror::Error;
+use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use crate::address::{EngineAddress, Way};
+use crate::address::EngineAddress;
+use crate::answer::{Details, Message, Remains, Summary};
 use crate::compose::{PROJECT, SERVICE};
-use crate::container::{Container, Life};
+use crate::container::{Container, ContainerId, Life};
 use crate::event::{self, Event};
 use crate::network::{Networking, Standpoint};
 use crate::own::{Clues, Own};
+use crate::wire::{EngineError, Lines, Wire, encoded};
+
+/// The longest list: 10,000 containers with ten kilobytes each.
+const LIST: usize = 100 * 1024 * 1024;
+/// The longest inspection. It has the container's environment and mounts, which may be many.
+const INSPECTION: usize = 4 * 1024 * 1024;
+/// The longest `/_ping`.
+const PING: usize = 1024;
+/// How long the head of the event stream is waited for. Some engines (Podman, issue 7263) send it with the first event.
+const EVENTS_HEAD: Duration = Duration::from_secs(1);
 
 /// Which containers are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,101 +37,71 @@ pub(crate) enum Scope {
     Nothing,
 }
 
-/// A call to the engine failed.
-#[derive(Debug, Error)]
-pub(crate) enum EngineError {
-    /// It did not answer in time.
-    #[error("no answer within {} s", .0.as_secs())]
-    Silent(Duration),
-    /// There was no thread or no event loop left to ask on.
-    #[error(transparent)]
-    Exhausted(#[from] std::io::Error),
-    /// It answered with an error, with nonsense or not at all.
-    #[error("{}", chain(.0))]
-    Failed(#[from] bollard::errors::Error),
+/// The containers of a list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct List {
+    /// Those that could be read.
+    pub(crate) containers: Vec<Container>,
+    /// The others.
+    pub(crate) unreadable: Vec<Unreadable>,
 }
 
-impl EngineError {
-    fn is_not_found(&self) -> bool {
-        let Self::Failed(error) = self else { return false };
-        matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
-    }
+/// An entry of a list that is not what the API promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// The engine's name of the container, if that can be read.
+    pub(crate) id: Option<ContainerId>,
+    /// What people call it, or what comes closest.
+    pub(crate) name: String,
+    /// What is wrong.
+    pub(crate) why: String,
 }
 
-/// The whole story of an error: what went wrong is often only in the last part.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// A connection to the engine, or rather the ability to make one per call.
+/// The ability to make calls to the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
-    docker: Docker,
-    answer_timeout: Duration,
+    wire: Wire,
+    /// `/v1.44`, the newest that the engine speaks: what is read here is the same in all. Empty where it did not say.
+    version: String,
 }
 
 impl Engine {
-    /// Finds the engine and agrees on a version of its API.
-    ///
-    /// bollard 0.21 leaves the agreed version out of its paths, and the engine answers in the newest one it speaks: what is
-    /// read here is the same in all of them.
+    /// Finds the engine and learns which version of its API it speaks.
     pub(crate) async fn connect(address: &EngineAddress, answer_timeout: Duration) -> Result<Self, EngineError> {
-        let seconds = answer_timeout.as_secs().max(1);
-        let docker = match &address.way {
-            Way::Unix(path) => Docker::connect_with_unix(&path.to_string_lossy(), seconds, API_DEFAULT_VERSION)?,
-            Way::Plain(authority) => Docker::connect_with_http(authority, seconds, API_DEFAULT_VERSION)?,
-            Way::Tls { authority, certs } => with_tls(authority, certs, seconds)?,
-        };
-        let docker = timeout(answer_timeout, docker.negotiate_version())
-            .await
-            .map_err(|_| EngineError::Silent(answer_timeout))??;
-        Ok(Self { docker, answer_timeout })
+        let wire = Wire::to(address, answer_timeout)?;
+        let (head, _) = wire.get("/_ping", PING).await?;
+        let version = head.headers().get("Api-Version").and_then(|version| version.to_str().ok());
+        let is_plain = |version: &&str| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let version = version.filter(is_plain).map(|version| format!("/v{version}")).unwrap_or_default();
+        Ok(Self { wire, version })
     }
 
-    /// What happens to containers from `since` on, in seconds of the engine's clock. None for what does not concern us.
-    pub(crate) fn events(&self, since: &str) -> impl Stream<Item = Result<(Option<Event>, i64), EngineError>> + use<> {
-        let filters = HashMap::from([("type", vec!["container", "network"]), ("event", event::WANTED.to_vec())]);
-        let options = EventsOptionsBuilder::default().since(since).filters(&filters).build();
-        self.docker.events(Some(options)).map(|message| {
-            let message = message?;
-            let at = message.time_nano.unwrap_or(0);
-            Ok((Event::of(message), at))
-        })
+    /// What happens to containers from `since` on, in nanoseconds of the engine's clock.
+    pub(crate) fn events(&self, since: i64) -> Events {
+        let filters = json!({ "type": ["container", "network"], "event": event::WANTED });
+        let (seconds, nanos) = (since / 1_000_000_000, since % 1_000_000_000);
+        let path =
+            format!("{}/events?since={seconds}.{nanos:09}&filters={}", self.version, encoded(&filters.to_string()));
+        Events::Asked(Box::pin(self.wire.clone().follow(path)))
     }
 
-    /// All containers in `scope`, whatever they are doing.
-    pub(crate) async fn list(&self, scope: &Scope) -> Result<Vec<Container>, EngineError> {
+    /// All containers in `scope` that run. Reading the answer takes long with thousands of them, so a thread does it.
+    pub(crate) async fn list(&self, scope: &Scope) -> Result<List, EngineError> {
         let label = match scope {
             Scope::Project(name) => format!("{PROJECT}={name}"),
             Scope::Service(name) => format!("{SERVICE}={name}"),
-            Scope::Nothing => return Ok(Vec::new()),
+            Scope::Nothing => return Ok(List::default()),
         };
-        let filters = HashMap::from([("label", vec![label])]);
-        let options = ListContainersOptionsBuilder::default().filters(&filters).build();
-        let listed = self.answer(self.docker.list_containers(Some(options))).await?;
-        Ok(listed.into_iter().filter_map(Container::listed).collect())
-    }
-
-    /// The same as [`list`](Self::list), on the calling thread, which must be allowed to wait.
-    pub(crate) fn list_here(&self, scope: &Scope) -> Result<Vec<Container>, EngineError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.list(scope))
+        let filters = encoded(&json!({ "label": [label] }).to_string());
+        let (_, body) = self.wire.get(&format!("{}/containers/json?filters={filters}", self.version), LIST).await?;
+        tokio::task::spawn_blocking(move || List::read(&body)).await?
     }
 
     /// Everything about one container; None when there is none of that name.
     pub(crate) async fn inspect(&self, id: &str) -> Result<Option<Container>, EngineError> {
-        match self.answer(self.docker.inspect_container(id, None::<InspectContainerOptions>)).await {
-            Ok(response) => Ok(Container::inspected(response)),
+        let path = format!("{}/containers/{}/json", self.version, encoded(id));
+        match self.wire.get(&path, INSPECTION).await {
+            Ok((_, body)) => Ok(Some(Container::inspected(serde_json::from_slice::<Details>(&body)?))),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
@@ -154,23 +132,126 @@ impl Engine {
             Some(Networking::OfContainer(_)) | None => Standpoint::Inside(Vec::new()),
         })
     }
+}
 
-    async fn answer<T>(&self, call: impl Future<Output = Result<T, bollard::errors::Error>>) -> Result<T, EngineError> {
-        let answer = timeout(self.answer_timeout, call).await.map_err(|_| EngineError::Silent(self.answer_timeout))?;
-        Ok(answer?)
+impl List {
+    /// Reads a list entry by entry, so that one that cannot be read loses only itself.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, EngineError> {
+        let entries: Vec<&RawValue> = serde_json::from_slice(body)?;
+        let mut list = Self { containers: Vec::with_capacity(entries.len()), unreadable: Vec::new() };
+        let mut ids = HashSet::with_capacity(entries.len());
+        for entry in entries {
+            match serde_json::from_str::<Summary>(entry.get()) {
+                Ok(summary) => list.containers.push(Container::listed(summary)),
+                Err(error) => list.unreadable.push(Unreadable::of(entry.get(), &error)),
+            }
+        }
+        // Somebody named twice would be two rows of one.
+        list.containers.retain(|container| ids.insert(container.id.clone()));
+        Ok(list)
     }
 }
 
-fn with_tls(authority: &str, certs: &Path, seconds: u64) -> Result<Docker, bollard::errors::Error> {
-    // The client panics without a provider for the process. Somebody else having installed one is just as good.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let file = |name| certs.join(name);
-    Docker::connect_with_ssl(
-        authority,
-        &file("key.pem"),
-        &file("cert.pem"),
-        &file("ca.pem"),
-        seconds,
-        API_DEFAULT_VERSION,
-    )
+impl Unreadable {
+    fn of(entry: &str, why: &serde_json::Error) -> Self {
+        let remains: Remains = serde_json::from_str(entry).unwrap_or_default();
+        let id = remains.id.as_str().filter(|id| !id.is_empty());
+        let name = remains.names.get(0).and_then(|name| name.as_str()).map(|name| name.trim_start_matches('/'));
+        let name = name.or(id).unwrap_or("without a name").chars().take(64).collect();
+        Self { id: id.map(ContainerId::from), name, why: why.to_string() }
+    }
+}
+
+type Asking = Pin<Box<dyn Future<Output = Result<Lines, EngineError>> + Send>>;
+
+/// The stream of what happens.
+pub(crate) enum Events {
+    /// It was asked for, and the head of the answer has not come.
+    Asked(Asking),
+    /// It comes line by line.
+    Open(Lines),
+}
+
+/// A line of the stream.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// By the engine's clock, in nanoseconds; 0 where it does not say.
+    pub(crate) at: i64,
+    /// What happened; None for what does not concern us.
+    pub(crate) event: Option<Event>,
+    /// It cannot be read, so that something may have happened that nobody will tell.
+    pub(crate) is_lost: bool,
+}
+
+impl Events {
+    /// Asks for the stream, and waits until it comes, but not for ever.
+    pub(crate) async fn open(&mut self) -> Result<(), EngineError> {
+        if let Self::Asked(asking) = self
+            && let Ok(answer) = timeout(EVENTS_HEAD, asking).await
+        {
+            *self = Self::Open(answer?);
+        }
+        Ok(())
+    }
+
+    /// The next line; None when there will be none. May be dropped and called again.
+    pub(crate) async fn next(&mut self) -> Option<Result<Heard, EngineError>> {
+        loop {
+            match self {
+                Self::Asked(asking) => match asking.await {
+                    Ok(lines) => *self = Self::Open(lines),
+                    Err(error) => return Some(Err(error)),
+                },
+                Self::Open(lines) => return Some(lines.next().await?.map(|line| Heard::read(&line))),
+            }
+        }
+    }
+}
+
+impl Heard {
+    fn read(line: &[u8]) -> Self {
+        match serde_json::from_slice::<Message>(line) {
+            Ok(message) => Self { at: message.time_nano.unwrap_or(0), event: Event::of(message), is_lost: false },
+            Err(_) => Self { at: 0, event: None, is_lost: !line.trim_ascii().is_empty() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_cannot_be_read_loses_only_itself() {
+        let body = r#"[
+            {"Id":"a","State":"running"},
+            {"Id":"b","Names":["/shop-web-2"],"State":7},
+            {"Id":"c","Labels":{"x":1}},
+            {"Names":["/nobody"]},
+            7,
+            {"Id":"d","Unknown":[{}],"Labels":null,"Names":null,"Ports":null,"State":"stopping"},
+            {"Id":"a","State":"exited"}
+        ]"#;
+        let list = List::read(body.as_bytes()).expect("a list");
+        let ids: Vec<_> = list.containers.iter().map(|container| &*container.id).collect();
+        assert_eq!(ids, ["a", "d"]);
+        let lost: Vec<_> = list.unreadable.iter().map(|lost| (lost.id.as_deref(), lost.name.as_str())).collect();
+        let expected = [(Some("b"), "shop-web-2"), (Some("c"), "c"), (None, "nobody"), (None, "without a name")];
+        assert_eq!(lost, expected);
+        assert!(list.unreadable[0].why.contains("expected a string"), "{}", list.unreadable[0].why);
+    }
+
+    #[test]
+    fn half_a_list_is_none() {
+        for body in ["", "[", "[{\"Id\":\"a\"}", "[{\"Id\":\"a\"},", "{}", "null", "[}]"] {
+            assert!(List::read(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_a_loss() {
+        for (line, is_lost) in [("{\"Type\":7}", true), ("nonsense", true), ("\r\n", false), ("{}", false)] {
+            assert_eq!(Heard::read(line.as_bytes()).is_lost, is_lost, "{line}");
+        }
+    }
 }

@@ -8,9 +8,10 @@ use divisi_model::{Readiness, Replica};
 use thiserror::Error;
 
 use crate::compose::Identity;
-use crate::container::{Container, Health, Life};
+use crate::container::{Container, ContainerId, Health, Life};
 use crate::network::{self, NoPath, Standpoint};
 use crate::port::Port;
+use crate::timeline::Timeline;
 
 /// Why a container gets no requests although it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -37,20 +38,28 @@ pub(crate) struct Entry {
     pub(crate) seen: bool,
     /// The table's clock when this run of the container was first heard of.
     pub(crate) born: u64,
+    /// When what happened to it, by the engine's clock.
+    pub(crate) timeline: Timeline,
     /// The table's clock when an event last told its state.
     pub(crate) touched: u64,
     /// Whether an inspection is under way.
     pub(crate) asked: bool,
     /// Whether an inspection failed; the next list allows another.
     pub(crate) failed: bool,
-    /// A signal of which only an inspection can tell whether it begins the stop.
-    pub(crate) signalled: Option<u8>,
+    /// What the log last said about its inspection.
+    pub(crate) nonsense: Option<String>,
+    /// A signal, and when it came, of which only an inspection can tell whether it begins the stop.
+    pub(crate) signalled: Option<(u8, Instant)>,
     /// Until when its stop may take.
     pub(crate) draining: Option<Instant>,
     /// Whether its port accepted a connection in this run.
     pub(crate) accepts: bool,
     /// Whether its port refused a connection since the engine last told of its state.
     pub(crate) refuses: bool,
+    /// Among the containers of its service; None while its labels were not read.
+    pub(crate) age: Option<(i64, u64, ContainerId)>,
+    /// How many times the share of a replica of weight 1 it gets.
+    pub(crate) weight: u32,
     /// What the request's way knows of it.
     pub(crate) replica: Option<Arc<Replica>>,
     /// What the log last said about why it is not routed.
@@ -65,13 +74,17 @@ impl Entry {
             identity,
             seen: true,
             born: clock,
+            timeline: Timeline::default(),
             touched: clock,
             asked: false,
             failed: false,
+            nonsense: None,
             signalled: None,
             draining: None,
             accepts: false,
             refuses: false,
+            age: None,
+            weight: 1,
             replica: None,
             complaint: None,
         }
@@ -120,5 +133,6 @@ impl Entry {
             self.container.port = old.port;
         }
         self.container.stop = self.container.stop.or(old.stop);
+        self.container.started = self.container.started.or(old.started);
     }
 }

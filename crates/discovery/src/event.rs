@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{EventActor, EventMessage, EventMessageTypeEnum};
-
+use crate::answer::{Actor, Message};
 use crate::compose::Identity;
 use crate::container::{ContainerId, Health};
 use crate::signal;
@@ -19,6 +18,8 @@ pub(crate) struct Event {
     pub(crate) name: String,
     /// What happened.
     pub(crate) what: What,
+    /// When, by the engine's clock, in nanoseconds; 0 where the message does not tell.
+    pub(crate) at: i64,
 }
 
 /// What happened to a container.
@@ -48,21 +49,22 @@ pub(crate) const WANTED: [&str; 11] =
 
 impl Event {
     /// Reads a message. None for what does not concern us or cannot be understood.
-    pub(crate) fn of(message: EventMessage) -> Option<Self> {
-        let EventActor { id, attributes } = message.actor?;
+    pub(crate) fn of(message: Message) -> Option<Self> {
+        let Actor { id, attributes } = message.actor?;
         let attributes = attributes.unwrap_or_default();
         let action = message.action?;
-        match message.typ? {
-            EventMessageTypeEnum::CONTAINER => Self::of_container(id?, &attributes, &action),
-            EventMessageTypeEnum::NETWORK if matches!(action.as_str(), "connect" | "disconnect") => {
+        let at = message.time_nano.unwrap_or(0);
+        match message.r#type?.as_str() {
+            "container" => Self::of_container(id?, &attributes, &action, at),
+            "network" if matches!(action.as_str(), "connect" | "disconnect") => {
                 let id = attributes.get("container").filter(|id| !id.is_empty())?.as_str().into();
-                Some(Self { id, identity: None, name: String::new(), what: What::Rewired })
+                Some(Self { id, identity: None, name: String::new(), what: What::Rewired, at })
             }
             _ => None,
         }
     }
 
-    fn of_container(id: String, attributes: &HashMap<String, String>, action: &str) -> Option<Self> {
+    fn of_container(id: String, attributes: &HashMap<String, String>, action: &str, at: i64) -> Option<Self> {
         let what = match action.split_once(':').unwrap_or((action, "")) {
             ("start", _) => What::Started,
             ("kill", _) => What::Signalled(signal::number(attributes.get("signal")?)?),
@@ -74,7 +76,7 @@ impl Event {
             _ => return None,
         };
         let name = attributes.get("name").map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default();
-        Some(Self { id: id.into(), identity: Identity::of(attributes), name, what })
+        Some(Self { id: id.into(), identity: Identity::of(attributes), name, what, at })
     }
 }
 
@@ -82,18 +84,18 @@ impl Event {
 mod tests {
     use super::*;
 
-    fn message(typ: EventMessageTypeEnum, action: &str, attributes: &[(&str, &str)]) -> EventMessage {
+    fn message(kind: &str, action: &str, attributes: &[(&str, &str)]) -> Message {
         let attributes = attributes.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        EventMessage {
-            typ: Some(typ),
+        Message {
+            r#type: Some(kind.to_owned()),
             action: Some(action.to_owned()),
-            actor: Some(EventActor { id: Some("abc".to_owned()), attributes: Some(attributes) }),
-            ..EventMessage::default()
+            actor: Some(Actor { id: Some("abc".to_owned()), attributes: Some(attributes) }),
+            time_nano: Some(7),
         }
     }
 
     fn what(action: &str, attributes: &[(&str, &str)]) -> Option<What> {
-        Event::of(message(EventMessageTypeEnum::CONTAINER, action, attributes)).map(|event| event.what)
+        Event::of(message("container", action, attributes)).map(|event| event.what)
     }
 
     #[test]
@@ -115,13 +117,13 @@ mod tests {
         assert_eq!(what("kill", &[]), None);
         assert_eq!(what("kill", &[("signal", "")]), None);
         assert_eq!(what("health_status: dizzy", &[]), None);
-        assert_eq!(Event::of(EventMessage::default()), None);
+        assert_eq!(Event::of(Message::default()), None);
     }
 
     #[test]
     fn a_network_event_concerns_the_container_in_it() {
-        let event = Event::of(message(EventMessageTypeEnum::NETWORK, "connect", &[("container", "def")])).unwrap();
+        let event = Event::of(message("network", "connect", &[("container", "def")])).unwrap();
         assert_eq!((&*event.id, event.what), ("def", What::Rewired));
-        assert_eq!(Event::of(message(EventMessageTypeEnum::NETWORK, "destroy", &[("container", "def")])), None);
+        assert_eq!(Event::of(message("network", "destroy", &[("container", "def")])), None);
     }
 }

@@ -11,17 +11,20 @@
 //! | `address` | `DOCKER_HOST` and companions → where the engine is |
 //! | `settings` | what discovery is told at start |
 //! | `engine` | the API calls; nothing else makes any |
+//! | `wire`, `tls` | HTTP to the engine, with bounds |
+//! | `answer`, `stamp` | the engine's JSON and its times, as far as they are read |
 //! | `container`, `event` | the engine's answers and messages → our own types |
 //! | `compose`, `network`, `port`, `signal` | what single parts of them mean |
 //! | `own` | who are we among the containers |
 //! | `choice` | which service gets the requests, or why none does |
-//! | `entry`, `table` | what is known of each container, and what follows from it: pure |
+//! | `entry`, `timeline`, `table` | what is known of each container, and what follows from it: pure |
 //! | `news` | what the log says about it |
 //! | `probe` | whether a starting replica accepts connections |
 //! | `link` | finds the engine and follows its events |
 //! | `watch` | the loop that feeds the table and publishes what comes out |
 
 mod address;
+mod answer;
 mod choice;
 mod compose;
 mod container;
@@ -36,8 +39,12 @@ mod port;
 mod probe;
 mod settings;
 mod signal;
+mod stamp;
 mod table;
+mod timeline;
+mod tls;
 mod watch;
+mod wire;
 
 use std::sync::Arc;
 

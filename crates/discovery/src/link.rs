@@ -4,20 +4,19 @@
 //! events for those who read slowly, and says nothing.
 
 use std::hash::{BuildHasher, RandomState};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
 use crate::address::EngineAddress;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, Heard};
 use crate::event::Event;
 use crate::own::{Clues, Own};
 use crate::settings::{Settings, Tuning};
+use crate::wire::EngineError;
 
 /// What comes over the link.
 #[derive(Debug)]
@@ -26,11 +25,11 @@ pub(crate) enum Feed {
     Up(Engine, Own),
     /// Something happened.
     Event(Event),
+    /// Something was told that cannot be read.
+    Lost,
     /// The engine was lost, or not found: why.
     Down(String),
 }
-
-type Message = Result<(Option<Event>, i64), EngineError>;
 
 /// What both ends of the link share besides the feed.
 #[derive(Debug, Default)]
@@ -103,58 +102,44 @@ impl Link {
     async fn session(&mut self) -> Result<&'static str, EngineError> {
         let engine = Engine::connect(&self.address, self.tuning.answer_timeout).await?;
         // The engine replays what happened since then, so that nothing is lost while the subscription is on its way.
-        let since = self.seen.take().map_or_else(now_nanos, |seen| seen + 1);
-        let mut events = pin!(engine.events(&format!("{}.{:09}", since / 1_000_000_000, since % 1_000_000_000)));
-        let mut early = Vec::new();
-        let own = tokio::select! {
-            own = engine.own(&self.clues) => own?,
-            end = gather(&mut events, &mut early) => return end.map_or(Ok("the event stream ended at once"), Err),
-        };
-        if self.feed.send(Feed::Up(engine.clone(), own)).await.is_err() {
+        let since = self.seen.map_or_else(now_nanos, |seen| seen + 1);
+        let mut events = engine.events(since);
+        events.open().await?;
+        let own = engine.own(&self.clues).await?;
+        if self.feed.send(Feed::Up(engine, own)).await.is_err() {
             return Ok("nobody listens");
         }
         self.seen = Some(since - 1);
-        for (event, at) in early {
-            self.pass_on(event, at);
-        }
         loop {
-            let message = tokio::select! {
-                message = events.next() => message,
+            let heard = tokio::select! {
+                heard = events.next() => heard,
                 () = self.line.cut.notified() => return Ok("the link was cut to be made anew"),
             };
-            let Some(message) = message else { return Ok("the event stream ended") };
-            match message {
-                Ok((event, at)) => self.pass_on(event, at),
+            let Some(heard) = heard else { return Ok("the event stream ended") };
+            match heard {
+                Ok(heard) => self.pass_on(heard),
                 Err(error) => {
                     // What cannot be read would be replayed for ever.
-                    self.seen = None;
+                    if error.is_nonsense() {
+                        self.seen = None;
+                    }
                     return Err(error);
                 }
             }
         }
     }
 
-    fn pass_on(&mut self, event: Option<Event>, at: i64) {
-        if at > 0 {
-            self.seen = Some(at);
+    fn pass_on(&mut self, heard: Heard) {
+        if heard.at > 0 {
+            self.seen = Some(heard.at);
         }
-        let Some(event) = event else { return };
-        if let Err(TrySendError::Full(_)) = self.feed.try_send(Feed::Event(event)) {
+        let message = match heard {
+            Heard { is_lost: true, .. } => Feed::Lost,
+            Heard { event: Some(event), .. } => Feed::Event(event),
+            Heard { event: None, .. } => return,
+        };
+        if let Err(TrySendError::Full(_)) = self.feed.try_send(message) {
             self.line.overflow.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Collects messages until the stream ends; returns the error with which it did. The stream sends its request only
-/// while somebody asks it for messages.
-async fn gather(
-    events: &mut (impl Stream<Item = Message> + Unpin),
-    into: &mut Vec<(Option<Event>, i64)>,
-) -> Option<EngineError> {
-    loop {
-        match events.next().await? {
-            Ok(message) => into.push(message),
-            Err(error) => return Some(error),
         }
     }
 }

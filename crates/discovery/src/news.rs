@@ -23,6 +23,10 @@ pub(crate) enum Turn<'a> {
     Gone,
     /// It cannot get requests, and this is why.
     Unroutable(&'a str),
+    /// Not all that the engine says of it can be read.
+    Unreadable(&'a str),
+    /// A label of it cannot be read.
+    Mislabelled(&'a str),
 }
 
 impl fmt::Display for Turn<'_> {
@@ -34,6 +38,8 @@ impl fmt::Display for Turn<'_> {
             Self::Draining => f.write_str("is draining: its stop began"),
             Self::Survived => f.write_str("still runs after its stop timeout: it is probed again"),
             Self::Gone => f.write_str("is gone"),
+            Self::Mislabelled(why) => write!(f, "has a label that is passed over: {why}"),
+            Self::Unreadable(why) => write!(f, "cannot be inspected: {why}"),
             Self::Unroutable(why) => write!(f, "is not routed: {why}"),
         }
     }
@@ -44,13 +50,15 @@ impl fmt::Display for Turn<'_> {
 pub(crate) struct News {
     since: Option<Instant>,
     written: usize,
+    warned: usize,
     held: usize,
-    held_unroutable: usize,
+    held_warnings: usize,
     ready: usize,
 }
 
 impl News {
     const PERIOD: Duration = Duration::from_secs(1);
+    /// Lines of each kind.
     const PER_PERIOD: usize = 20;
 
     /// Tells of one replica; `before` and `after` count the ready ones of its service.
@@ -58,14 +66,16 @@ impl News {
         self.flush(now);
         self.since.get_or_insert(now);
         self.ready = after;
-        if self.written >= Self::PER_PERIOD {
-            self.held += 1;
-            self.held_unroutable += usize::from(matches!(turn, Turn::Unroutable(_)));
+        let is_warning = matches!(turn, Turn::Unroutable(_) | Turn::Unreadable(_) | Turn::Mislabelled(_));
+        let (written, held) =
+            if is_warning { (&mut self.warned, &mut self.held_warnings) } else { (&mut self.written, &mut self.held) };
+        if *written >= Self::PER_PERIOD {
+            *held += 1;
             return;
         }
-        self.written += 1;
+        *written += 1;
         match turn {
-            Turn::Unroutable(_) => warn!("replica {name} {turn}"),
+            _ if is_warning => warn!("replica {name} {turn}"),
             _ if before == after => info!("replica {name} {turn}"),
             _ => info!("replica {name} {turn} ({before} \u{2192} {after} ready)"),
         }
@@ -84,7 +94,7 @@ impl News {
         self.since.map(|since| since + Self::PERIOD)
     }
 
-    /// Holds everything back until the second is over: the first list is one line, however long it is.
+    /// Holds back all but warnings until the second is over: the first list is one line, however long it is.
     pub(crate) fn hold(&mut self, now: Instant) {
         self.flush(now);
         self.since = Some(now);
@@ -92,10 +102,11 @@ impl News {
     }
 
     fn sum_up(&self) {
-        match (self.held, self.held_unroutable) {
-            (0, _) => {}
-            (held, 0) => info!("{held} more changes of replicas; {} ready now", self.ready),
-            (held, lost) => warn!("{held} more changes of replicas, {lost} not routed; {} ready now", self.ready),
+        if self.held > 0 {
+            info!("{} more changes of replicas; {} ready now", self.held, self.ready);
+        }
+        if self.held_warnings > 0 {
+            warn!("{} more replicas' containers or labels have something wrong with them", self.held_warnings);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use divisi_labels::StickyKey;
 use divisi_model::Spec;
 
 use crate::address::EngineAddress;
@@ -16,6 +17,8 @@ pub struct Settings {
     pub project: Option<String>,
     /// What is wanted of the service where its labels do not say.
     pub spec: Spec,
+    /// Signs the cookies that bring clients back to their replica; by default a key that nobody knows.
+    pub sticky: StickyKey,
     /// Where the Docker engine is.
     pub engine: EngineAddress,
     /// Where to look for our own container.
@@ -35,10 +38,18 @@ pub struct Tuning {
     pub answer_timeout: Duration,
     /// First pause before the engine is tried again; doubles from there.
     pub backoff_first: Duration,
-    /// Longest pause before the engine is tried again.
+    /// Longest pause before the engine is tried again. An attempt costs next to nothing, and what changed meanwhile is not
+    /// seen before it.
     pub backoff_most: Duration,
     /// How long after its own stop timeout a container that still runs counts as not stopped after all.
     pub stop_margin: Duration,
+    /// How long a container may be away before its number is not expected back. Until then clients keep the cookie that
+    /// names it and are served by others; after that they are given another. As long as a restart takes, and no longer:
+    /// with a number that will not return they go from one replica to the next.
+    pub absence: Duration,
+    /// How long a service may have no container at all before it is not waited for any more. Its requests then get a 503 at
+    /// once, until it has one again. Longer than a redeployment takes.
+    pub forget: Duration,
     /// How often ready replicas are asked whether they still accept, while there is no engine to tell of their end.
     pub recheck: Duration,
     /// How many events may wait to be applied; with more, everything is listed again.
@@ -54,8 +65,10 @@ impl Default for Tuning {
             list_pause: Duration::from_secs(1),
             answer_timeout: Duration::from_secs(10),
             backoff_first: Duration::from_millis(100),
-            backoff_most: Duration::from_secs(5),
+            backoff_most: Duration::from_millis(250),
             stop_margin: Duration::from_secs(5),
+            absence: Duration::from_secs(60),
+            forget: Duration::from_secs(300),
             recheck: Duration::from_secs(1),
             event_queue: 4096,
             probe: ProbePace::default(),

@@ -4,29 +4,36 @@
 //! answer is taken for a container only as far as no event has told of it since the answer was asked for.
 
 mod answers;
+mod chosen;
+mod labels;
+mod publish;
 mod settle;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use divisi_model::{Moment, Readiness, Replica, ReplicaId, Service, Snapshot, Spec};
-use tracing::{info, warn};
+use divisi_labels::StickyKey;
+use divisi_model::{Readiness, Replica, ReplicaId, Spec};
 
 use self::answers::Listing;
+use self::chosen::Chosen;
+use self::labels::Told;
 use crate::choice::{Tallies, Wish};
 use crate::compose::ServiceKey;
-use crate::container::{Container, ContainerId, Health, Life};
-use crate::engine::Scope;
+use crate::container::{Container, ContainerId, Health, Labels, Life};
+use crate::engine::{Scope, Unreadable};
 use crate::entry::Entry;
 use crate::event::{Event, What};
 use crate::network::Networking;
 use crate::news::{News, Turn};
 use crate::own::Own;
 use crate::port::Port;
+use crate::settings::{Settings, Tuning};
 use crate::signal;
+use crate::timeline::Timeline;
 
 /// Something the table wants to know.
 #[derive(Clone, Debug)]
@@ -52,22 +59,25 @@ pub(crate) enum Job {
 #[derive(Debug)]
 pub(crate) struct Table {
     wish: Wish,
-    spec: Spec,
-    stop_margin: Duration,
+    /// What is wanted of the service where its labels do not say.
+    spec: Arc<Spec>,
+    sticky: StickyKey,
+    tuning: Tuning,
     own: Own,
     entries: HashMap<ContainerId, Entry>,
     tallies: Tallies,
-    /// The service that gets the requests, as last published.
-    chosen: Option<Arc<Service>>,
-    /// Its key, kept when it has no containers and when the choice has become unclear.
-    last: Option<ServiceKey>,
+    /// The service that gets the requests. Kept when it has no containers and while the choice is unclear.
+    chosen: Option<Chosen>,
+    /// Why no request is routed.
     reason: Option<String>,
-    /// Its ready replicas, by number.
-    ready: BTreeMap<(u32, ContainerId), Arc<Replica>>,
     deadlines: BTreeSet<(Instant, ContainerId)>,
     dirty: Vec<ContainerId>,
     jobs: Vec<Job>,
     listing: Option<Listing>,
+    /// What could not be read of the last list.
+    unreadable: Vec<Unreadable>,
+    /// Whose labels were complained of.
+    told: Told,
     listed: bool,
     changed: bool,
     clock: u64,
@@ -75,23 +85,24 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table that will look for what `wish` says.
-    pub(crate) fn new(wish: Wish, spec: Spec, stop_margin: Duration) -> Self {
+    /// An empty table that will look for what `settings` say.
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            wish,
-            spec,
-            stop_margin,
+            wish: Wish { service: settings.service.clone(), project: settings.project.clone() },
+            spec: Arc::new(settings.spec.clone()),
+            sticky: settings.sticky.clone(),
+            tuning: settings.tuning.clone(),
             own: Own::outside(),
             entries: HashMap::new(),
             tallies: Tallies::new(),
             chosen: None,
-            last: None,
             reason: None,
-            ready: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             dirty: Vec::new(),
             jobs: Vec::new(),
             listing: None,
+            unreadable: Vec::new(),
+            told: Told::default(),
             listed: false,
             changed: false,
             clock: 0,
@@ -133,6 +144,8 @@ impl Table {
             if event.what == What::Rewired {
                 self.jobs.push(Job::InspectOwn);
             }
+        } else if self.is_old(&event) {
+            // It was told twice, or late.
         } else if event.what == What::Started {
             self.start(event, now);
         } else if self.entries.contains_key(&event.id) {
@@ -140,6 +153,11 @@ impl Table {
         } else {
             self.miss(event);
         }
+    }
+
+    fn is_old(&mut self, event: &Event) -> bool {
+        let entry = self.entries.get_mut(&event.id);
+        entry.is_some_and(|entry| entry.timeline.is_old(event, entry.container.started))
     }
 
     fn start(&mut self, event: Event, now: Instant) {
@@ -154,8 +172,12 @@ impl Table {
             port: Port::Unknown,
             networking: Networking::Attached(Vec::new()),
             stop: None,
+            labels: Labels::default(),
+            created: 0,
+            started: None,
         };
-        self.insert(Entry { seen: false, asked: true, ..Entry::new(container, identity, self.clock) });
+        let timeline = Timeline::from(event.at);
+        self.insert(Entry { seen: false, asked: true, timeline, ..Entry::new(container, identity, self.clock) });
         self.jobs.push(Job::Inspect { id: event.id, ticket: self.clock, urgent: true });
     }
 
@@ -211,19 +233,29 @@ impl Table {
     fn signal(&mut self, id: &ContainerId, number: u8, now: Instant) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         let rule = entry.container.stop;
-        if number == signal::KILL || number == rule.unwrap_or_default().signal {
-            let deadline = now + rule.unwrap_or_default().timeout + self.stop_margin;
-            if let Some(before) = entry.draining.replace(deadline) {
-                self.deadlines.remove(&(before, Arc::clone(id)));
+        if rule.is_none() {
+            entry.signalled = Some((number, now));
+            // One that stops most containers is taken for a stop until it is known better.
+            let is_pressing = !matches!(number, signal::KILL | signal::TERM);
+            if !std::mem::replace(&mut entry.asked, true) || is_pressing {
+                self.jobs.push(Job::Inspect { id: Arc::clone(id), ticket: self.clock, urgent: true });
             }
-            entry.touched = self.clock;
-            self.deadlines.insert((deadline, Arc::clone(id)));
-            self.dirty.push(Arc::clone(id));
-        } else if rule.is_none() {
-            entry.signalled = Some(number);
-            entry.asked = true;
-            self.jobs.push(Job::Inspect { id: Arc::clone(id), ticket: self.clock, urgent: true });
         }
+        if number == signal::KILL || number == rule.unwrap_or_default().signal {
+            let deadline = now + rule.unwrap_or_default().timeout + self.tuning.stop_margin;
+            entry.touched = self.clock;
+            self.drain(id, Some(deadline));
+        }
+    }
+
+    /// Its stop may take until then; None where it is none.
+    fn drain(&mut self, id: &ContainerId, deadline: Option<Instant>) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        if let Some(before) = std::mem::replace(&mut entry.draining, deadline) {
+            self.deadlines.remove(&(before, Arc::clone(id)));
+        }
+        self.deadlines.extend(deadline.map(|deadline| (deadline, Arc::clone(id))));
+        self.dirty.push(Arc::clone(id));
     }
 
     /// A replica accepted a connection, or refused one.
@@ -240,28 +272,37 @@ impl Table {
 
     /// The replicas that get requests.
     pub(crate) fn ready(&self) -> impl Iterator<Item = (&ContainerId, &Arc<Replica>)> {
-        self.ready.iter().map(|((_, id), replica)| (id, replica))
+        self.chosen.iter().flat_map(Chosen::ready)
+    }
+
+    fn count(&self) -> usize {
+        self.chosen.as_ref().map_or(0, Chosen::count)
     }
 
     /// When [`expire`](Self::expire) has something to do.
     pub(crate) fn due(&self) -> Option<Instant> {
         let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
-        [deadline, self.news.due()].into_iter().flatten().min()
+        let chosen = self.chosen.as_ref().and_then(Chosen::due);
+        [deadline, chosen, self.news.due()].into_iter().flatten().min()
     }
 
-    /// Containers that should have ended by `now` and have not are replicas again.
+    /// What was to be by `now` is: containers that should have ended and have not are replicas again, and the service is
+    /// not waited for any more.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.news.flush(now);
+        if let Some(chosen) = &mut self.chosen {
+            self.changed |= chosen.expire(now);
+        }
         while let Some((deadline, id)) = self.deadlines.pop_first() {
             if deadline > now {
                 self.deadlines.insert((deadline, id));
                 return;
             }
+            let count = self.count();
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.draining = None;
             entry.accepts = false;
             entry.touched = self.clock;
-            let count = self.ready.len();
             self.news.tell(now, &entry.container.name, &Turn::Survived, count, count);
             self.dirty.push(id);
         }
@@ -271,7 +312,10 @@ impl Table {
         let tally = self.tallies.entry(entry.identity.key.clone()).or_default();
         tally.live += 1;
         tally.ported += usize::from(matches!(entry.container.port, Port::At(_)));
-        self.changed |= self.last.as_ref() == Some(&entry.identity.key);
+        if let Some(chosen) = self.chosen.as_mut().filter(|chosen| chosen.key == entry.identity.key) {
+            chosen.arrive(entry.identity.number);
+            self.changed = true;
+        }
         self.dirty.push(Arc::clone(&entry.container.id));
         self.entries.insert(Arc::clone(&entry.container.id), entry);
     }
@@ -288,69 +332,16 @@ impl Table {
                 self.tallies.remove(&entry.identity.key);
             }
         }
-        self.changed |= self.last.as_ref() == Some(&entry.identity.key);
         if let Some(deadline) = entry.draining {
             self.deadlines.remove(&(deadline, Arc::clone(id)));
         }
-        if let Some(replica) = entry.replica {
-            replica.set_readiness(Readiness::Gone, Moment::now());
-            let before = self.ready.len();
-            self.ready.remove(&(entry.identity.number, Arc::clone(id)));
-            self.news.tell(now, &entry.container.name, &Turn::Gone, before, self.ready.len());
-        }
-    }
-
-    /// Draws the conclusions of everything since the last call. None when nothing changed for the request's way.
-    pub(crate) fn commit(&mut self, now: Instant) -> Option<Snapshot> {
-        if !self.listed {
-            return None;
-        }
-        let choice = self.wish.choose(&self.own, &self.tallies, self.last.as_ref());
-        self.follow(choice);
-        for id in std::mem::take(&mut self.dirty) {
-            self.settle(&id, now);
-        }
-        std::mem::take(&mut self.changed).then(|| self.snapshot())
-    }
-
-    fn follow(&mut self, choice: Result<ServiceKey, String>) {
-        let (key, reason) = match choice {
-            Ok(key) => (Some(key), None),
-            Err(reason) => (None, Some(reason)),
-        };
-        let routed = self.chosen.is_some() && self.last == key;
-        if routed || (reason.is_some() && reason == self.reason) {
-            return;
-        }
-        self.withdraw_all();
+        let Some(chosen) = self.chosen.as_mut().filter(|chosen| chosen.key == entry.identity.key) else { return };
         self.changed = true;
-        self.reason = reason;
-        match (&key, &self.reason) {
-            (Some(key), _) => {
-                info!("requests go to service {:?} of project {:?}", key.service, key.project);
-                if !self.tallies.contains_key(key) {
-                    warn!("service {:?} of project {:?} has no running container yet", key.service, key.project);
-                }
-                self.chosen = Some(Arc::new(Service::new(key.service.as_str(), self.spec.clone())));
-                let ids = self.entries.values().filter(|entry| entry.identity.key == *key);
-                self.dirty.extend(ids.map(|entry| Arc::clone(&entry.container.id)));
-                self.last = Some(key.clone());
-            }
-            (None, reason) => {
-                warn!("no request is routed: {}", reason.as_deref().unwrap_or_default());
-                self.chosen = None;
-            }
-        }
-    }
-
-    /// The service is not ours any more: its replicas get nothing new.
-    fn withdraw_all(&mut self) {
-        self.ready.clear();
-        for entry in self.entries.values_mut() {
-            entry.accepts = false;
-            if let Some(replica) = entry.replica.take() {
-                replica.set_readiness(Readiness::Draining, Moment::now());
-            }
+        let before = chosen.count();
+        chosen.leave(&entry, now);
+        if let Some(replica) = entry.replica {
+            settle::turn_to(&replica, Readiness::Gone, chosen.spec().drain, now);
+            self.news.tell(now, &entry.container.name, &Turn::Gone, before, chosen.count());
         }
     }
 }

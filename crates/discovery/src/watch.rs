@@ -9,14 +9,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::choice::Wish;
 use crate::container::{Container, ContainerId};
-use crate::engine::{Engine, EngineError, Scope};
+use crate::engine::{Engine, List};
 use crate::link::{Feed, Line, Link};
 use crate::own::Own;
 use crate::probe::{Candidate, Prober};
 use crate::settings::Settings;
 use crate::table::{Job, Table};
+use crate::wire::EngineError;
 
 /// Failed lists in a row after which the link is made anew.
 const LIST_FAILURES: u32 = 3;
@@ -26,7 +26,7 @@ const BATCH: usize = 1024;
 /// What a task brings back.
 #[derive(Debug)]
 enum Report {
-    Listed(u64, Result<Vec<Container>, EngineError>),
+    Listed(u64, Result<List, EngineError>),
     Inspected(Inspection, Result<Option<Container>, EngineError>),
     Own(Result<Own, EngineError>),
     Probed(Candidate, bool),
@@ -107,13 +107,12 @@ pub(crate) struct Watch {
 impl Watch {
     /// Begins to look for the engine.
     pub(crate) fn new(settings: Settings, published: Arc<Published>) -> Self {
-        let wish = Wish { service: settings.service.clone(), project: settings.project.clone() };
         let (reporter, reports) = mpsc::unbounded_channel();
         let (link, feed, line) = Link::new(&settings);
         let mut tasks = JoinSet::new();
         tasks.spawn(link.keep());
         Self {
-            table: Table::new(wish, settings.spec.clone(), settings.tuning.stop_margin),
+            table: Table::new(&settings),
             prober: Prober::new(settings.tuning.probe.clone()),
             inspections: Inspections::default(),
             engine: None,
@@ -214,6 +213,10 @@ impl Watch {
         let now = Instant::now();
         match message {
             Feed::Event(event) => self.table.apply(event, now),
+            Feed::Lost => {
+                warn!("the Docker engine at {} told of something that cannot be read", self.settings.engine);
+                self.list_soon(now);
+            }
             Feed::Down(reason) => self.down(&reason),
             Feed::Up(engine, own) => {
                 if self.is_down_said {
@@ -241,10 +244,17 @@ impl Watch {
             if !self.is_down_said {
                 warn!("{reason}");
             }
-            self.published.publish(Snapshot::unrouted(reason));
+            self.publish_unrouted(reason);
         }
         self.is_down_said = true;
         self.next_recheck.get_or_insert_with(|| Instant::now() + self.settings.tuning.recheck);
+    }
+
+    fn publish_unrouted(&self, reason: String) {
+        let is_known = self.published.load().route().is_err_and(|unrouted| unrouted.reason == reason);
+        if !is_known {
+            self.published.publish(Snapshot::unrouted(reason));
+        }
     }
 
     /// Nobody tells us of a replica's end while the engine is away, so the replicas themselves are asked.
@@ -264,7 +274,10 @@ impl Watch {
                 self.inspections.done(&inspection);
                 match answer {
                     Ok(answer) => self.table.inspected(&inspection.id, inspection.ticket, answer, now),
-                    Err(_) => self.table.inspection_failed(&inspection.id),
+                    Err(error) => {
+                        let why = error.is_nonsense().then(|| error.to_string());
+                        self.table.inspection_failed(&inspection.id, why, now);
+                    }
                 }
             }
             Report::Own(Ok(own)) => self.table.set_own(own, now),
@@ -279,15 +292,15 @@ impl Watch {
         }
     }
 
-    fn listed(&mut self, answer: Result<Vec<Container>, EngineError>, now: Instant) {
+    fn listed(&mut self, answer: Result<List, EngineError>, now: Instant) {
         self.listing = false;
         self.last_list = Some(now);
         match answer {
-            Ok(containers) => {
+            Ok(list) => {
                 self.list_failures = 0;
                 let tuning = &self.settings.tuning;
                 self.next_list = now + if self.list_again { tuning.list_pause } else { tuning.reconcile };
-                self.table.apply_list(containers, now);
+                self.table.apply_list(list, now);
             }
             Err(error) => {
                 self.table.abandon_list();
@@ -302,7 +315,7 @@ impl Watch {
             warn!("{reason}");
         }
         if !self.table.is_listed() {
-            self.published.publish(Snapshot::unrouted(reason));
+            self.publish_unrouted(reason);
         }
         self.next_list = now + self.list_backoff();
         self.list_failures += 1;
@@ -322,7 +335,6 @@ impl Watch {
         self.next_list = self.next_list.min(earliest);
     }
 
-    /// The answer is read on a thread of its own: with thousands of containers that takes longer than a change may.
     fn begin_list(&mut self) {
         let Some(engine) = self.engine.clone() else { return };
         self.list += 1;
@@ -330,12 +342,8 @@ impl Watch {
         self.list_again = false;
         self.table.begin_list();
         let (number, scope, reporter) = (self.list, self.table.scope(), self.reporter.clone());
-        if scope == Scope::Nothing {
-            let _ = reporter.send(Report::Listed(number, Ok(Vec::new())));
-            return;
-        }
-        self.tasks.spawn_blocking(move || {
-            let _ = reporter.send(Report::Listed(number, engine.list_here(&scope)));
+        self.tasks.spawn(async move {
+            let _ = reporter.send(Report::Listed(number, engine.list(&scope).await));
         });
     }
 
@@ -343,7 +351,7 @@ impl Watch {
         let reporter = self.reporter.clone();
         let Some(engine) = self.engine.clone() else {
             self.inspections.done(&inspection);
-            return self.table.inspection_failed(&inspection.id);
+            return self.table.inspection_failed(&inspection.id, None, Instant::now());
         };
         self.tasks.spawn(async move {
             let answer = engine.inspect(&inspection.id).await;

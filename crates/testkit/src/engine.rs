@@ -192,6 +192,22 @@ impl FakeEngine {
         self.state().network_event(id, network, "disconnect");
     }
 
+    /// From now on events are kept back, until [`release_events`](Self::release_events).
+    pub fn hold_events(&self) {
+        self.state().hold_events();
+    }
+
+    /// Sends what was kept back: `order` is given their count and returns the places of those to send, in that order. One
+    /// that is named twice is sent twice, one that is not named is lost.
+    pub fn release_events(&self, order: impl FnOnce(usize) -> Vec<usize>) {
+        self.state().release_events(order);
+    }
+
+    /// Forgets what happened, as a daemon does that is restarted: nobody who subscribes later is told.
+    pub fn forget_history(&self) {
+        self.state().forget_history();
+    }
+
     /// Changes a container and tells nobody: an event was lost.
     pub fn change_silently(&self, id: &str, change: impl FnOnce(&mut FakeContainer)) {
         self.state().change(id, change);
@@ -225,6 +241,21 @@ impl FakeEngine {
     /// From now on lists are answered with status 500, or again as they should.
     pub fn fail_lists(&self, fail: bool) {
         self.state().fail_lists = fail;
+    }
+
+    /// From now on lists are answered with this instead, as if it were JSON.
+    pub fn answer_lists_with(&self, body: Option<&str>) {
+        self.state().list_body = body.map(str::to_owned);
+    }
+
+    /// From now on the head of an event stream is sent with its first event, as by some versions of Podman.
+    pub fn send_heads_late(&self) {
+        self.state().late_heads = true;
+    }
+
+    /// From now on calls are accepted and not answered, or again as they should. What hangs already stays so.
+    pub fn hang(&self, hang: bool) {
+        self.state().hangs = hang;
     }
 
     /// From now on inspections are answered with this instead, as if it were JSON.

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use super::{Job, Table};
 use crate::container::{Container, ContainerId, Life};
+use crate::engine::{List, Unreadable};
 use crate::entry::Entry;
+use crate::news::Turn;
 use crate::port::Port;
 
 /// What happened while a list was on its way.
@@ -32,20 +34,26 @@ impl Table {
     }
 
     /// The list that was begun has come: what it does not name has ended.
-    pub(crate) fn apply_list(&mut self, containers: Vec<Container>, now: Instant) {
+    pub(crate) fn apply_list(&mut self, list: List, now: Instant) {
         let Some(listing) = self.listing.take() else { return };
         if !self.listed {
             self.news.hold(now);
         }
         self.listed = true;
-        let mut named = HashSet::with_capacity(containers.len());
-        for container in containers {
+        let mut named = HashSet::with_capacity(list.containers.len());
+        for container in list.containers {
             if container.life != Life::Ended {
                 named.insert(Arc::clone(&container.id));
                 self.take_listed(container, &listing);
             }
         }
-        let is_lost = |entry: &Entry| entry.touched <= listing.mark && !named.contains(&entry.container.id);
+        // What is known of those that cannot be read stays: they run, or the engine would not have named them. Where it cannot
+        // even be said whom it named, nobody has ended.
+        let is_blind = list.unreadable.iter().any(|lost| lost.id.is_none());
+        named.extend(list.unreadable.iter().filter_map(|lost| lost.id.clone()));
+        self.complain(list.unreadable, now);
+        let is_lost =
+            |entry: &Entry| !is_blind && entry.touched <= listing.mark && !named.contains(&entry.container.id);
         let lost: Vec<_> =
             self.entries.values().filter(|entry| is_lost(entry)).map(|entry| Arc::clone(&entry.container.id)).collect();
         for id in lost {
@@ -80,8 +88,10 @@ impl Table {
             Some(container) if container.life != Life::Ended => {
                 self.learn(id, container, state);
                 let signalled = self.entries.get_mut(id).and_then(|entry| entry.signalled.take());
-                if let Some(number) = signalled {
-                    self.signal(id, number, now);
+                if let Some((number, at)) = signalled {
+                    // So far that was a guess.
+                    self.drain(id, None);
+                    self.signal(id, number, at);
                 }
             }
             Some(_) if !state => {}
@@ -89,10 +99,27 @@ impl Table {
         }
     }
 
-    /// An inspection failed: the list will have to do.
-    pub(crate) fn inspection_failed(&mut self, id: &ContainerId) {
+    /// Says of each entry that could not be read so, once.
+    fn complain(&mut self, unreadable: Vec<Unreadable>, now: Instant) {
+        for lost in unreadable.iter().filter(|lost| !self.unreadable.contains(lost)) {
+            let why = format!("the engine's list has something of it that cannot be read: {}", lost.why);
+            let count = self.count();
+            self.news.tell(now, &lost.name, &Turn::Unroutable(&why), count, count);
+        }
+        self.unreadable = unreadable;
+    }
+
+    /// An inspection failed: the list will have to do. `nonsense` tells what is wrong with an answer that came.
+    pub(crate) fn inspection_failed(&mut self, id: &ContainerId, nonsense: Option<String>, now: Instant) {
+        let count = self.count();
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.failed = true;
+        if let Some(why) = nonsense
+            && entry.nonsense.as_ref() != Some(&why)
+        {
+            self.news.tell(now, &entry.container.name, &Turn::Unreadable(&why), count, count);
+            entry.nonsense = Some(why);
+        }
         if !entry.seen {
             self.jobs.push(Job::List);
         }

@@ -1,11 +1,13 @@
-//! From a row to the replica that the request's way knows, and from the rows to the snapshot.
+//! From a row to the replica that the request's way knows.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use divisi_model::{Card, Moment, Readiness, Replica, Service, Snapshot};
+use divisi_model::spec::Affinity;
+use divisi_model::{Card, Moment, Readiness, Replica};
 
+use super::chosen::Chosen;
 use super::{Job, Table};
 use crate::container::{ContainerId, Health};
 use crate::entry::{Entry, Unroutable};
@@ -16,7 +18,7 @@ impl Table {
     /// Brings one row's replica in line with what is known of it.
     pub(super) fn settle(&mut self, id: &ContainerId, now: Instant) {
         let Some(entry) = self.entries.get_mut(id) else { return };
-        let is_chosen = self.chosen.is_some() && self.last.as_ref() == Some(&entry.identity.key);
+        let is_chosen = self.chosen.as_ref().is_some_and(|chosen| chosen.key == entry.identity.key);
         let lacks_port = entry.seen && entry.container.port == Port::Unknown;
         let lacks_details =
             (is_chosen && entry.container.stop.is_none()) || (self.wish.service.is_none() && lacks_port);
@@ -34,20 +36,22 @@ impl Table {
     }
 
     fn route(&mut self, id: &ContainerId, addr: SocketAddr, now: Instant) {
-        let Some(entry) = self.entries.get_mut(id) else { return };
+        let (Some(entry), Some(chosen)) = (self.entries.get_mut(id), &mut self.chosen) else { return };
         entry.complaint = None;
-        let rank = (entry.identity.number, Arc::clone(id));
-        let before = self.ready.len();
-        let Some(service) = &self.chosen else { return };
-        let (replica, is_new) = replica_at(entry, service, addr);
+        let before = chosen.count();
+        let token = |number| match chosen.spec().affinity {
+            // Several replicas may have no number.
+            Affinity::Cookie(_) if number > 0 => self.sticky.token(&chosen.key.project, &chosen.key.service, number),
+            _ => String::new(),
+        };
+        let replica = replica_at(entry, chosen, addr, token, now);
         let next = entry.readiness();
         // Set before the snapshot without it is published: a drain sees every lease that was given.
-        let was = replica.set_readiness(next, Moment::now());
+        let was = turn_to(&replica, next, chosen.spec().drain, now);
         if next == Readiness::Ready {
-            self.changed |= was != next || is_new;
-            self.ready.insert(rank, replica);
+            self.changed |= chosen.admit(entry, &replica);
         } else {
-            self.changed |= self.ready.remove(&rank).is_some();
+            self.changed |= chosen.retire(entry);
             if next == Readiness::Starting && (entry.refuses || entry.container.health == Health::Unchecked) {
                 self.jobs.push(Job::Probe(Arc::clone(id), replica));
             }
@@ -55,53 +59,61 @@ impl Table {
         if was != next
             && let Some(turn) = turn(next, addr)
         {
-            self.news.tell(now, &entry.container.name, &turn, before, self.ready.len());
+            self.news.tell(now, &entry.container.name, &turn, before, chosen.count());
         }
     }
 
     fn unroute(&mut self, id: &ContainerId, why: Unroutable, now: Instant) {
-        let Some(entry) = self.entries.get_mut(id) else { return };
-        let before = self.ready.len();
+        let (Some(entry), Some(chosen)) = (self.entries.get_mut(id), &mut self.chosen) else { return };
+        let before = chosen.count();
         if let Some(replica) = entry.replica.take() {
-            replica.set_readiness(Readiness::Draining, Moment::now());
-            self.changed |= self.ready.remove(&(entry.identity.number, Arc::clone(id))).is_some();
+            turn_to(&replica, Readiness::Draining, chosen.spec().drain, now);
+            self.changed |= chosen.retire(entry);
         }
         if entry.complaint.as_ref() != Some(&why) {
             if why != Unroutable::Unseen {
                 let turn = Turn::Unroutable(&why.to_string());
-                self.news.tell(now, &entry.container.name, &turn, before, self.ready.len());
+                self.news.tell(now, &entry.container.name, &turn, before, chosen.count());
             }
             entry.complaint = Some(why);
         }
     }
-
-    /// The world as the rows have it.
-    pub(super) fn snapshot(&mut self) -> Snapshot {
-        let Some(service) = &self.chosen else {
-            return Snapshot::unrouted(self.reason.clone().unwrap_or_default());
-        };
-        let known = self.last.as_ref().and_then(|key| self.tallies.get(key)).map_or(0, |tally| tally.live);
-        let ready = self.ready.values().map(Arc::clone).collect();
-        let service = Arc::new(service.with_replicas(ready, known));
-        self.chosen = Some(Arc::clone(&service));
-        Snapshot::of(service)
-    }
 }
 
-/// The row's replica, a new one if its address is another. Tells whether it is new.
-fn replica_at(entry: &mut Entry, service: &Service, addr: SocketAddr) -> (Arc<Replica>, bool) {
+/// Sets a replica's readiness; what still goes on at one that leaves is cut off after `drain`. That goes for one whose
+/// container has ended, too: where its network went first, nobody tells that its connections are dead.
+pub(super) fn turn_to(replica: &Replica, next: Readiness, drain: Duration, now: Instant) -> Readiness {
+    let now = Moment::of(now);
+    let was = replica.set_readiness(next, now);
+    let leaves = |readiness| matches!(readiness, Readiness::Draining | Readiness::Gone);
+    match (leaves(was), leaves(next)) {
+        (false, true) => replica.set_cut(Some(now + drain)),
+        (true, false) => replica.set_cut(None),
+        _ => {}
+    }
+    was
+}
+
+/// The row's replica, a new one if its address is another.
+fn replica_at(
+    entry: &mut Entry,
+    chosen: &Chosen,
+    addr: SocketAddr,
+    token: impl FnOnce(u32) -> String,
+    now: Instant,
+) -> Arc<Replica> {
     match &entry.replica {
-        Some(replica) if replica.addr() == addr => (Arc::clone(replica), false),
+        Some(replica) if replica.addr() == addr => Arc::clone(replica),
         old => {
             if let Some(old) = old {
                 // Connections to the old address lead nowhere, or to somebody else.
-                old.set_readiness(Readiness::Gone, Moment::now());
+                turn_to(old, Readiness::Gone, chosen.spec().drain, now);
                 entry.accepts = false;
             }
-            let card = Card::new(&entry.container.name, entry.identity.number);
-            let replica = service.replica(card, addr, Readiness::Starting);
-            entry.replica = Some(Arc::clone(&replica));
-            (replica, true)
+            let number = entry.identity.number;
+            let card = Card { weight: entry.weight, token: token(number), ..Card::new(&entry.container.name, number) };
+            let replica = chosen.service().replica(card, addr, Readiness::Starting);
+            Arc::clone(entry.replica.insert(replica))
         }
     }
 }

@@ -1,6 +1,17 @@
+mod absence;
+mod disorder;
+mod labels;
+mod log;
+mod survival;
+
+use std::time::Duration;
+
+use divisi_model::{Moment, Service, Snapshot};
+
 use super::*;
 use crate::compose::Identity;
 use crate::container::StopRule;
+use crate::engine::List;
 use crate::network::{Attachment, Standpoint};
 
 /// A table that follows service `web` of project `shop`, and a clock that is turned by hand.
@@ -12,9 +23,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let wish = Wish { service: Some("web".to_owned()), project: Some("shop".to_owned()) };
-        let table = Table::new(wish, Spec::default(), Duration::from_secs(5));
-        Self { table, now: Instant::now(), routed: None }
+        let named = Some("web".to_owned());
+        Self::of(&Settings { service: named, project: Some("shop".to_owned()), ..Settings::default() })
+    }
+
+    fn of(settings: &Settings) -> Self {
+        Self { table: Table::new(settings), now: Instant::now(), routed: None }
     }
 
     /// A world in which `containers` run, are listed and inspected.
@@ -28,12 +42,23 @@ impl World {
 
     fn list(&mut self, containers: &[Container]) {
         self.table.begin_list();
-        self.table.apply_list(containers.to_vec(), self.now);
+        self.table.apply_list(listed(containers), self.now);
     }
 
     fn event(&mut self, id: &str, what: What) {
-        let identity = Some(identity(1));
-        let event = Event { id: id.into(), identity, name: id.to_owned(), what };
+        self.event_of(id, 1, what);
+    }
+
+    fn event_of(&mut self, id: &str, number: u32, what: What) {
+        self.tell(id, Identity { number, ..identity(1) }, what);
+    }
+
+    fn event_of_service(&mut self, id: &str, service: &str, what: What) {
+        self.tell(id, Identity { key: key(service), number: 1 }, what);
+    }
+
+    fn tell(&mut self, id: &str, identity: Identity, what: What) {
+        let event = Event { id: id.into(), identity: Some(identity), name: id.to_owned(), what, at: 0 };
         self.table.apply(event, self.now);
     }
 
@@ -55,9 +80,12 @@ impl World {
         self.commit();
     }
 
+    fn service(&self) -> &Arc<Service> {
+        self.routed.as_ref().expect("something was published").route().expect("routed")
+    }
+
     fn ready(&self) -> Vec<Arc<Replica>> {
-        let snapshot = self.routed.as_ref().expect("something was published");
-        snapshot.route().expect("routed").ready().to_vec()
+        self.service().ready().to_vec()
     }
 
     fn names(&self) -> Vec<String> {
@@ -71,8 +99,16 @@ impl World {
     }
 }
 
+fn listed(containers: &[Container]) -> List {
+    List { containers: containers.to_vec(), unreadable: Vec::new() }
+}
+
+fn key(service: &str) -> ServiceKey {
+    ServiceKey { project: "shop".to_owned(), service: service.to_owned() }
+}
+
 fn identity(number: u32) -> Identity {
-    Identity { key: ServiceKey { project: "shop".to_owned(), service: "web".to_owned() }, number }
+    Identity { key: key("web"), number }
 }
 
 fn container(id: &str, number: u32) -> Container {
@@ -91,6 +127,9 @@ fn container(id: &str, number: u32) -> Container {
         port: Port::At(80),
         networking: Networking::Attached(vec![attachment]),
         stop: Some(StopRule::default()),
+        labels: Labels::default(),
+        created: 0,
+        started: None,
     }
 }
 
@@ -154,6 +193,25 @@ fn a_drain_ends_at_its_deadline_and_not_before() {
 }
 
 #[test]
+fn a_stop_is_judged_again_once_it_is_known_how_the_container_stops() {
+    let unknown = Container { stop: None, ..container("a", 1) };
+    let rule = |signal, timeout| Some(StopRule { signal, timeout: Duration::from_secs(timeout) });
+    let begun = |stop| {
+        let mut world = World::with(std::slice::from_ref(&unknown));
+        world.event("a", What::Signalled(15));
+        world.commit();
+        assert!(world.names().is_empty(), "most containers end with that");
+        let began = world.now;
+        world.now += Duration::from_secs(1);
+        world.table.inspected(&"a".into(), u64::MAX, Some(Container { stop, ..container("a", 1) }), world.now);
+        world.commit();
+        (world.names().len(), world.table.deadlines.first().map(|(due, _)| *due - began))
+    };
+    assert_eq!(begun(rule(15, 60)), (0, Some(Duration::from_secs(65))));
+    assert_eq!(begun(rule(3, 60)), (1, None));
+}
+
+#[test]
 fn a_second_signal_moves_the_deadline_and_an_end_removes_it() {
     let mut world = World::with(&[container("a", 1)]);
     world.event("a", What::Signalled(15));
@@ -198,7 +256,7 @@ fn a_list_older_than_the_events_is_taken_for_the_rest_only() {
     world.event("a", What::Ended);
     world.event("b", What::Signalled(15));
     world.event("d", What::Started);
-    world.table.apply_list(vec![container("a", 1), container("b", 2)], world.now);
+    world.table.apply_list(listed(&[container("a", 1), container("b", 2)]), world.now);
     world.commit();
     assert!(world.names().is_empty());
     let mut left: Vec<_> = world.table.entries.keys().map(ToString::to_string).collect();
@@ -211,7 +269,7 @@ fn what_was_heard_of_an_unknown_during_the_list_is_asked_after() {
     let mut world = World::new();
     world.table.begin_list();
     world.event("a", What::Health(Health::Healthy));
-    world.table.apply_list(vec![container("a", 1)], world.now);
+    world.table.apply_list(listed(&[container("a", 1)]), world.now);
     assert_eq!(world.tickets().len(), 1);
 }
 

@@ -10,6 +10,7 @@ use divisi_discovery::{Clues, EngineAddress, Settings, Tuning};
 use divisi_model::{Published, Replica, Snapshot};
 use divisi_testkit::engine::{FakeContainer, FakeEngine};
 pub(crate) use divisi_testkit::wait::until;
+use divisi_testkit::wait::{PATIENCE, within};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::oneshot;
 
@@ -66,7 +67,12 @@ impl Discovery {
     }
 
     pub(crate) fn until_reason(&self, part: &str) {
-        until(&format!("the reason has {part:?}"), || self.reason().contains(part));
+        let mut reason = String::new();
+        let has_it = within(PATIENCE, || {
+            reason = self.reason();
+            reason.contains(part)
+        });
+        assert!(has_it, "the reason has no {part:?}: {reason}");
     }
 
     pub(crate) fn until_known(&self, count: usize) {

@@ -2,7 +2,9 @@
 
 mod choice;
 mod engine;
+mod faults;
 mod harness;
 mod lifecycle;
 mod measure;
 mod networks;
+mod remote;

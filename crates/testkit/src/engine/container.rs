@@ -1,6 +1,7 @@
 //! A container on paper, and how the engine's API shows it.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
@@ -18,6 +19,10 @@ pub struct FakeContainer {
     id: Option<String>,
     running: bool,
     paused: bool,
+    created: u64,
+    started: Option<SystemTime>,
+    summary: Option<Value>,
+    inspectable: bool,
 }
 
 impl FakeContainer {
@@ -35,6 +40,10 @@ impl FakeContainer {
             id: None,
             running: false,
             paused: false,
+            created: 1_700_000_000,
+            started: None,
+            summary: None,
+            inspectable: true,
         }
     }
 
@@ -109,8 +118,30 @@ impl FakeContainer {
         self
     }
 
+    /// Made so many seconds after 1970.
+    #[must_use]
+    pub fn created(mut self, seconds: u64) -> Self {
+        self.created = seconds;
+        self
+    }
+
+    /// Shown in lists as this, whatever it is.
+    #[must_use]
+    pub fn listed_as(mut self, summary: Value) -> Self {
+        self.summary = Some(summary);
+        self
+    }
+
+    /// No inspection finds it, as if it were just being removed.
+    #[must_use]
+    pub fn vanishing(mut self) -> Self {
+        self.inspectable = false;
+        self
+    }
+
     /// It runs.
     pub fn set_running(&mut self) {
+        self.started = Some(SystemTime::now());
         self.running = true;
         self.paused = false;
     }
@@ -150,6 +181,10 @@ impl FakeContainer {
         self.id.as_deref()
     }
 
+    pub(super) fn is_inspectable(&self) -> bool {
+        self.inspectable
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.running
     }
@@ -172,6 +207,9 @@ impl FakeContainer {
 
     /// Its element in `GET /containers/json`.
     pub(super) fn summary(&self, id: &str) -> Value {
+        if let Some(summary) = &self.summary {
+            return summary.clone();
+        }
         let state = match (self.running, self.paused) {
             (true, true) => "paused",
             (true, false) => "running",
@@ -183,7 +221,7 @@ impl FakeContainer {
             "Image": "scratch",
             "ImageID": "sha256:0000",
             "Command": "/bin/replica",
-            "Created": 1_700_000_000,
+            "Created": self.created,
             "Ports": self.ports(),
             "Labels": self.labels,
             "State": state,
@@ -211,12 +249,14 @@ impl FakeContainer {
             "Paused": self.paused,
             "Restarting": false,
             "Dead": false,
+            "StartedAt": self.started.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), stamp),
         });
         if let Some(health) = &self.health {
             state["Health"] = json!({ "Status": health, "FailingStreak": 0, "Log": [] });
         }
         json!({
             "Id": id,
+            "Created": stamp(UNIX_EPOCH + Duration::from_secs(self.created)),
             "Name": format!("/{}", self.name),
             "State": state,
             "Config": config,
@@ -261,4 +301,28 @@ impl FakeContainer {
         };
         Value::Object(self.networks.iter().map(endpoint).collect())
     }
+}
+
+/// A time as the engine writes it: RFC 3339, to the nanosecond.
+fn stamp(time: SystemTime) -> String {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (mut left, seconds) = (since_epoch.as_secs() / 86_400, since_epoch.as_secs() % 86_400);
+    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let length = |year| 365 + u64::from(is_leap(year));
+    let mut year = 1970;
+    while left >= length(year) {
+        left -= length(year);
+        year += 1;
+    }
+    let mut month = 1;
+    for days in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if left < days {
+            break;
+        }
+        left -= days;
+        month += 1;
+    }
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let nanos = since_epoch.subsec_nanos();
+    format!("{year}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z", left + 1)
 }

@@ -27,14 +27,20 @@ const NEWEST: u32 = 41;
 type Answer = Response<Either<Full<Bytes>, Events>>;
 
 /// An endless body.
-struct Events(mpsc::UnboundedReceiver<Vec<u8>>);
+struct Events {
+    first: Option<Vec<u8>>,
+    stream: mpsc::UnboundedReceiver<Vec<u8>>,
+}
 
 impl Body for Events {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(Bytes::from(line)))))
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from(first)))));
+        }
+        self.stream.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(Bytes::from(line)))))
     }
 }
 
@@ -69,6 +75,9 @@ async fn converse(stream: UnixStream, state: Arc<Mutex<State>>) {
 }
 
 async fn answer(request: &Request<Incoming>, state: &Mutex<State>) -> Answer {
+    if lock(state).hangs {
+        return std::future::pending().await;
+    }
     let query = parameters(request.uri().query().unwrap_or_default());
     let filters = query.get("filters").map(|text| filters(text)).unwrap_or_default();
     let (version, path) = versioned(request.uri().path());
@@ -91,10 +100,14 @@ async fn answer(request: &Request<Incoming>, state: &Mutex<State>) -> Answer {
             full(StatusCode::OK, version.to_string())
         }
         "/events" => {
-            let mut state = lock(state);
-            state.calls.events += 1;
             let since = query.get("since").and_then(|text| nanos(text));
-            let events = Events(state.subscribe(filters, since));
+            let (mut stream, is_late) = {
+                let mut state = lock(state);
+                state.calls.events += 1;
+                (state.subscribe(filters, since), state.late_heads)
+            };
+            let first = if is_late { stream.recv().await } else { None };
+            let events = Events { first, stream };
             Response::builder().header("Content-Type", "application/json").body(Either::Right(events)).expect("valid")
         }
         "/containers/json" => {
@@ -108,7 +121,7 @@ async fn list(state: &Mutex<State>, filters: &Filters, all: bool) -> Answer {
     let (body, delay, fail) = {
         let mut state = lock(state);
         state.calls.lists += 1;
-        (state.list(filters, all), state.list_delay, state.fail_lists)
+        (state.list_body.clone().unwrap_or_else(|| state.list(filters, all)), state.list_delay, state.fail_lists)
     };
     // The answer is as old as the delay: so it is with a real engine under load.
     tokio::time::sleep(delay).await;

@@ -37,6 +37,13 @@ pub(super) struct State {
     created: u64,
     pub(super) calls: Calls,
     pub(super) list_delay: Duration,
+    pub(super) list_body: Option<String>,
+    /// The head of an event stream comes with its first event.
+    pub(super) late_heads: bool,
+    /// No call is answered.
+    pub(super) hangs: bool,
+    /// Events that are not sent yet, where they are held back.
+    held: Option<Vec<(String, String, Vec<u8>)>>,
     pub(super) fail_lists: bool,
     pub(super) inspect_body: Option<String>,
     pub(super) least_version: u32,
@@ -88,13 +95,38 @@ impl State {
             "timeNano": nanos,
         });
         let line = format!("{message}\n").into_bytes();
-        self.subscribers.retain(|subscriber| {
-            !wants(&subscriber.filters, kind, action) || subscriber.sink.send(line.clone()).is_ok()
-        });
+        match &mut self.held {
+            Some(held) => held.push((kind.to_owned(), action.to_owned(), line)),
+            None => self.deliver(kind, action, &line),
+        }
         self.history.push_back((now.as_nanos(), message));
         if self.history.len() > HISTORY {
             self.history.pop_front();
         }
+    }
+
+    fn deliver(&mut self, kind: &str, action: &str, line: &[u8]) {
+        self.subscribers.retain(|subscriber| {
+            !wants(&subscriber.filters, kind, action) || subscriber.sink.send(line.to_vec()).is_ok()
+        });
+    }
+
+    pub(super) fn hold_events(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Sends those of the held events whose places are named, in that order, and holds no more.
+    pub(super) fn release_events(&mut self, order: impl FnOnce(usize) -> Vec<usize>) {
+        let held = self.held.take().unwrap_or_default();
+        for place in order(held.len()) {
+            if let Some((kind, action, line)) = held.get(place) {
+                self.deliver(kind, action, line);
+            }
+        }
+    }
+
+    pub(super) fn forget_history(&mut self) {
+        self.history.clear();
     }
 
     /// A new event stream, which begins with what happened from `since` on.
@@ -142,7 +174,7 @@ impl State {
         let exact = self.containers.get_key_value(name);
         let is_meant = |(id, record): &(&String, &Record)| id.starts_with(name) || record.container.is_called(name);
         let (id, record) = exact.or_else(|| self.containers.iter().find(is_meant))?;
-        Some(record.container.details(id).to_string())
+        record.container.is_inspectable().then(|| record.container.details(id).to_string())
     }
 }
 

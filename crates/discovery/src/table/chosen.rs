@@ -1,0 +1,195 @@
+//! The service that gets the requests: what is known of it beyond its rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use divisi_model::{Replica, Service, Spec};
+use tracing::{info, warn};
+
+use crate::compose::ServiceKey;
+use crate::container::ContainerId;
+use crate::entry::Entry;
+use crate::settings::Tuning;
+
+/// Newest last: by when the container was made, then by when this run of it was first heard of. Labels are fixed when a
+/// container is made, so one that is older and was restarted says nothing new.
+pub(super) type Age = (i64, u64, ContainerId);
+
+/// The service that gets the requests.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// Which it is.
+    pub(super) key: ServiceKey,
+    /// As it was last published, or will be next.
+    service: Arc<Service>,
+    /// Its ready replicas, by number.
+    ready: BTreeMap<(u32, ContainerId), Arc<Replica>>,
+    /// What its containers' labels want of it.
+    wanted: BTreeMap<Age, Arc<Spec>>,
+    /// The numbers of its containers, those that are expected back as well.
+    numbers: BTreeMap<u32, Presence>,
+    /// The latter, by when they are given up.
+    missed: BTreeSet<(Instant, u32)>,
+    /// Whether numbers came or went since the last snapshot.
+    is_renumbered: bool,
+    live: usize,
+    /// When it will be forgotten; None where it has a container or is forgotten already.
+    forget_at: Option<Instant>,
+    absence: Duration,
+    forget: Duration,
+}
+
+/// Whether there is anybody with a number.
+#[derive(Debug, Default)]
+struct Presence {
+    live: usize,
+    /// Until when it is expected back; None while it runs.
+    until: Option<Instant>,
+}
+
+impl Chosen {
+    /// A service of which no container is known yet, and of which `spec` is wanted until its containers say more.
+    pub(super) fn new(key: ServiceKey, spec: Spec, tuning: &Tuning, now: Instant) -> Self {
+        Self {
+            service: Arc::new(Service::new(key.service.as_str(), spec)),
+            key,
+            ready: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            missed: BTreeSet::new(),
+            is_renumbered: false,
+            live: 0,
+            forget_at: Some(now + tuning.forget),
+            absence: tuning.absence,
+            forget: tuning.forget,
+        }
+    }
+
+    /// The service, with the replicas of an earlier snapshot.
+    pub(super) fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// What is wanted of it.
+    pub(super) fn spec(&self) -> &Arc<Spec> {
+        self.service.spec()
+    }
+
+    /// Its replicas that get requests, by number.
+    pub(super) fn ready(&self) -> impl Iterator<Item = (&ContainerId, &Arc<Replica>)> {
+        self.ready.iter().map(|((_, id), replica)| (id, replica))
+    }
+
+    /// How many get requests.
+    pub(super) fn count(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// A container of it runs.
+    pub(super) fn arrive(&mut self, number: u32) {
+        self.live += 1;
+        let presence = self.numbers.entry(number).or_insert_with(|| {
+            self.is_renumbered = true;
+            Presence::default()
+        });
+        presence.live += 1;
+        if let Some(until) = presence.until.take() {
+            self.missed.remove(&(until, number));
+        }
+        self.forget_at = None;
+        if self.service.is_forgotten() {
+            info!("service {:?} of project {:?} has a container again", self.key.service, self.key.project);
+            self.service = Arc::new(self.service.with_forgotten(false));
+        }
+    }
+
+    /// A container of it has ended.
+    pub(super) fn leave(&mut self, entry: &Entry, now: Instant) {
+        let number = entry.identity.number;
+        self.retire(entry);
+        if let Some(age) = &entry.age {
+            self.wanted.remove(age);
+        }
+        self.live -= 1;
+        if let Some(presence) = self.numbers.get_mut(&number) {
+            presence.live -= 1;
+            if presence.live == 0 {
+                let until = now + self.absence;
+                presence.until = Some(until);
+                self.missed.insert((until, number));
+            }
+        }
+        if self.live == 0 {
+            self.forget_at = Some(now + self.forget);
+        }
+    }
+
+    /// A replica of it gets requests. Returns whether it is another one than before.
+    pub(super) fn admit(&mut self, entry: &Entry, replica: &Arc<Replica>) -> bool {
+        let rank = (entry.identity.number, Arc::clone(&entry.container.id));
+        let before = self.ready.insert(rank, Arc::clone(replica));
+        before.is_none_or(|before| before.id() != replica.id())
+    }
+
+    /// A replica of it gets no requests. Returns whether it got any before.
+    pub(super) fn retire(&mut self, entry: &Entry) -> bool {
+        self.ready.remove(&(entry.identity.number, Arc::clone(&entry.container.id))).is_some()
+    }
+
+    /// The labels of a container of that age want `spec`.
+    pub(super) fn want(&mut self, age: Age, spec: Arc<Spec>) {
+        self.wanted.insert(age, spec);
+    }
+
+    /// Does what the labels of the newest container want. Returns whose that is, if it is something new.
+    pub(super) fn adopt(&mut self) -> Option<ContainerId> {
+        let (age, spec) = self.wanted.last_key_value()?;
+        if spec == self.service.spec() {
+            return None;
+        }
+        self.service = Arc::new(self.service.with_spec(Spec::clone(spec)));
+        Some(Arc::clone(&age.2))
+    }
+
+    /// When [`expire`](Self::expire) has something to do.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let missed = self.missed.first().map(|(until, _)| *until);
+        [missed, self.forget_at].into_iter().flatten().min()
+    }
+
+    /// Numbers that did not come back in time are not expected any more, nor is the whole service. Returns whether there is
+    /// any news.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        let mut changed = false;
+        while let Some((until, number)) = self.missed.first().copied().filter(|(until, _)| *until <= now) {
+            self.missed.remove(&(until, number));
+            self.numbers.remove(&number);
+            self.is_renumbered = true;
+            changed = true;
+        }
+        if self.forget_at.is_some_and(|at| at <= now) {
+            self.forget_at = None;
+            warn!(
+                "service {:?} of project {:?} has had no container for {} s: requests are refused at once until it has one",
+                self.key.service,
+                self.key.project,
+                self.forget.as_secs_f32()
+            );
+            self.service = Arc::new(self.service.with_forgotten(true));
+            changed = true;
+        }
+        changed
+    }
+
+    /// The service as it is now.
+    pub(super) fn publish(&mut self) -> Arc<Service> {
+        let ready = self.ready.values().map(Arc::clone).collect();
+        let mut service = self.service.with_replicas(ready, self.live);
+        if std::mem::take(&mut self.is_renumbered) {
+            service = service.with_expected(self.numbers.keys().copied().collect());
+        }
+        self.service = Arc::new(service);
+        Arc::clone(&self.service)
+    }
+}

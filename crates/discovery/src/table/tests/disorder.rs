@@ -1,0 +1,105 @@
+//! Events that come twice, late, in another order or not at all.
+
+use super::*;
+
+const SECOND: i64 = 1_000_000_000;
+
+impl World {
+    fn at(&mut self, second: i64, id: &str, what: What) {
+        let event =
+            Event { id: id.into(), identity: Some(identity(1)), name: id.to_owned(), what, at: second * SECOND };
+        self.table.apply(event, self.now);
+        self.commit();
+    }
+
+    /// Answers every inspection that is wanted with a running container, and lets every probe succeed.
+    fn settle(&mut self) {
+        for job in self.table.take_jobs() {
+            if let Job::Inspect { id, ticket, .. } = job {
+                let found = Container { started: Some(90 * SECOND), ..container(&id, 1) };
+                self.table.inspected(&id, ticket, Some(found), self.now);
+            }
+        }
+        self.commit();
+        self.accept_all();
+    }
+}
+
+#[test]
+fn a_start_that_is_told_twice_starts_once() {
+    let mut world = World::with(&[]);
+    world.at(100, "a", What::Started);
+    world.settle();
+    let replica = world.ready().remove(0);
+    world.at(100, "a", What::Started);
+    assert_eq!(world.ready()[0].id(), replica.id());
+    world.at(200, "a", What::Started);
+    assert_eq!(replica.readiness(), Readiness::Gone, "a later one is a restart whose end was lost");
+    world.settle();
+    assert_eq!(world.names(), ["a"]);
+}
+
+#[test]
+fn the_end_of_an_earlier_run_is_no_end() {
+    let mut world = World::with(&[]);
+    world.at(100, "a", What::Started);
+    world.settle();
+    let replica = world.ready().remove(0);
+    for what in [What::Ended, What::Signalled(15), What::Paused, What::Health(Health::Unhealthy)] {
+        world.at(99, "a", what);
+        assert_eq!((world.names(), replica.readiness()), (vec!["a".to_owned()], Readiness::Ready), "{what:?}");
+    }
+    world.at(101, "a", What::Ended);
+    assert!(world.names().is_empty());
+}
+
+#[test]
+fn a_clock_that_is_set_back_hides_nothing() {
+    let mut world = World::with(&[]);
+    world.at(10_000, "a", What::Started);
+    world.settle();
+    world.at(3_000, "a", What::Signalled(15));
+    assert!(world.names().is_empty());
+    world.at(3_001, "a", What::Ended);
+    world.at(3_002, "a", What::Started);
+    world.settle();
+    assert_eq!(world.names(), ["a"]);
+}
+
+#[test]
+fn an_inspection_says_when_the_run_began() {
+    let mut world = World::with(&[]);
+    world.list(&[Container { stop: None, ..container("a", 1) }]);
+    world.commit();
+    world.settle();
+    let replica = world.ready().remove(0);
+    // Its start is told after the list that already had it, and so is the end of the run before.
+    world.at(89, "a", What::Ended);
+    world.at(90, "a", What::Started);
+    assert_eq!((world.names(), replica.readiness()), (vec!["a".to_owned()], Readiness::Ready));
+    world.list(&[container("a", 1)]);
+    world.commit();
+    world.at(89, "a", What::Ended);
+    assert_eq!(replica.readiness(), Readiness::Ready, "a list does not say when, and takes nothing away");
+}
+
+#[test]
+fn of_a_pause_and_its_end_the_later_counts() {
+    let mut world = World::with(&[]);
+    world.at(100, "a", What::Started);
+    world.settle();
+    world.at(103, "a", What::Unpaused);
+    world.at(102, "a", What::Paused);
+    assert_eq!(world.names(), ["a"]);
+}
+
+/// Whatever was lost: the next list puts it right.
+#[test]
+fn a_list_makes_up_for_everything_that_was_lost() {
+    let truth = [container("a", 1), Container { health: Health::Unhealthy, ..container("b", 2) }, container("d", 4)];
+    let mut world = World::with(&[container("a", 1), container("b", 2), container("c", 3)]);
+    world.list(&truth);
+    world.commit();
+    world.accept_all();
+    assert_eq!(world.names(), ["a", "d"]);
+}
