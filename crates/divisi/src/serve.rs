@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use divisi_labels::StickyKey;
 use divisi_model::{Card, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::Running;
 use thiserror::Error;
@@ -71,17 +72,9 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     let listen = settings.listen.to_listen().map_err(|source| unresolved(&settings.listen, source))?;
     // Without affinity and quotas the machine's cores; one where even that cannot be known.
     let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let published = Published::new(Snapshot::unrouted("divisi has just started and has not heard from Docker yet"));
-    let spec = Spec { policy: settings.policy, ..Spec::default() };
-    let what = match settings.upstream {
-        Upstream::Static { service, replicas } => publish_fixed(&published, &service, &replicas, spec)?,
-        Upstream::Engine { engine, service, project } => {
-            let what = service.as_ref().map(|service| format!("service {service:?}"));
-            let asked = divisi_discovery::Settings { service, project, spec, engine, ..Default::default() };
-            start_discovery(asked, Arc::clone(&published))?;
-            what.unwrap_or_else(|| "the only other service of its Compose project".to_owned())
-        }
-    };
+    let (what, service, discovery) = first(settings.upstream, settings.spec, settings.sticky_key.unwrap_or_default())?;
+    let published = Published::new(Snapshot::of(Arc::new(service)));
+    start_changes(discovery, Arc::clone(&published))?;
     let running = divisi_proxy::start(
         divisi_proxy::Settings {
             listen,
@@ -97,37 +90,66 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     Ok(running)
 }
 
-/// Says what was published, for the start line.
-fn publish_fixed(
-    published: &Published,
-    service: &str,
-    replicas: &[HostPort],
+/// What the request's way begins with: what to call it in the start line, its service, and who is to be asked for changes.
+fn first(
+    upstream: Upstream,
     spec: Spec,
-) -> Result<String, StartError> {
+    sticky: StickyKey,
+) -> Result<(String, Service, Option<divisi_discovery::Settings>), StartError> {
+    match upstream {
+        Upstream::Static { service, replicas } => {
+            let service = fixed(&Service::new(service, spec), &replicas, &sticky)?;
+            let plural = if service.known() == 1 { "" } else { "s" };
+            let what = format!("service {:?} with {} fixed replica{plural}", service.name(), service.known());
+            Ok((what, service, None))
+        }
+        Upstream::Engine { engine, service, project } => {
+            let what = match &service {
+                Some(service) => format!("service {service:?}"),
+                None => "the only other service of its Compose project".to_owned(),
+            };
+            // Stands in until the engine is heard: who comes before that waits, as for any service without replicas.
+            let unheard = Service::new(service.as_deref().unwrap_or("(not heard of yet)"), spec.clone());
+            let asked = divisi_discovery::Settings { service, project, spec, sticky, engine, ..Default::default() };
+            Ok((what, unheard, Some(asked)))
+        }
+    }
+}
+
+/// The service with replicas at fixed addresses, all of them ready.
+fn fixed(service: &Service, replicas: &[HostPort], sticky: &StickyKey) -> Result<Service, StartError> {
     let mut addrs: Vec<SocketAddr> = Vec::new();
     for replica in replicas {
         addrs.extend(replica.resolve().map_err(|source| unresolved(replica, source))?);
     }
-    let service = Service::new(service, spec);
-    let card = |number| Card::new(format!("{}-{number}", service.name()), number);
+    let name = service.name();
+    let card = |number| Card {
+        // There is no project without Compose.
+        token: sticky.token("", name, number),
+        ..Card::new(format!("{name}-{number}"), number)
+    };
     let ready: Vec<_> =
         (1..).zip(addrs).map(|(number, addr)| service.replica(card(number), addr, Readiness::Ready)).collect();
-    let known = ready.len();
-    let what = service.name().to_owned();
-    published.publish(Snapshot::of(Arc::new(service.with_replicas(ready, known))));
-    let plural = if known == 1 { "" } else { "s" };
-    Ok(format!("service {what:?} with {known} fixed replica{plural}"))
+    let (known, numbers) = (ready.len(), ready.iter().map(|replica| replica.number()).collect());
+    Ok(service.with_replicas(ready, known).with_expected(numbers))
 }
 
 fn unresolved(name: &HostPort, source: io::Error) -> StartError {
     StartError::Resolve { name: name.clone(), source }
 }
 
-/// The change's way has a thread of its own, so that nothing it does can delay a request.
-fn start_discovery(settings: divisi_discovery::Settings, published: Arc<Published>) -> io::Result<()> {
+/// The change's way has a thread of its own, so that nothing it does can delay a request. Without an engine all that changes
+/// is who is well.
+fn start_changes(discovery: Option<divisi_discovery::Settings>, published: Arc<Published>) -> io::Result<()> {
     let runtime = runtime()?;
-    let discover = move || runtime.block_on(divisi_discovery::run(settings, published));
-    thread::Builder::new().name("discovery".to_owned()).spawn(discover).map(drop)
+    let health = divisi_health::run(Arc::clone(&published));
+    let changes = async move {
+        match discovery {
+            Some(asked) => drop(tokio::join!(divisi_discovery::run(asked, published), health)),
+            None => health.await,
+        }
+    };
+    thread::Builder::new().name("changes".to_owned()).spawn(move || runtime.block_on(changes)).map(drop)
 }
 
 async fn until_signal(running: Running, mut signals: Signals, stop_timeout: Duration) -> ExitCode {

@@ -21,10 +21,10 @@ const AFTER: &str = "Without --service or --replica: if the Compose project of t
 pub(super) fn command() -> Command {
     let root =
         Command::new("divisi").about(ABOUT).after_help(AFTER).version(version::VERSION).long_version(version::long());
-    with_rows(root, serve::TABLE)
+    with_rows(root, &serve::table())
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
-        .subcommand(with_rows(Command::new("serve").about(SERVE).after_help(AFTER), serve::TABLE))
+        .subcommand(with_rows(Command::new("serve").about(SERVE).after_help(AFTER), &serve::table()))
         .subcommand(with_rows(
             Command::new("echo").about("Be the demo replica: answer with what was asked"),
             echo::TABLE,
@@ -34,6 +34,9 @@ pub(super) fn command() -> Command {
                 .about("Watch it work: the proxy, replicas that come and go, and a client, without Docker"),
             demo::TABLE,
         ))
+        .subcommand(
+            Command::new("labels").about("Print the labels with which a container says what is wanted of its service"),
+        )
         .subcommand(Command::new("version").about("Print the version"))
         .subcommand(completions_command())
         .subcommand(man_command())

@@ -20,6 +20,8 @@ pub(crate) struct Echo {
     pub(crate) size: Option<usize>,
     /// What it does when asked to end.
     pub(crate) on_term: OnTerm,
+    /// What is wrong with it.
+    pub(crate) fault: Fault,
     /// What goes to the log.
     pub(crate) log: String,
 }
@@ -27,7 +29,7 @@ pub(crate) struct Echo {
 /// What a replica does when it is asked to end: applications do all three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OnTerm {
-    /// Take no more connections, finish what was begun, end.
+    /// Go on for a moment, for what is on its way; then take no more connections, finish what was begun, end.
     #[default]
     Graceful,
     /// End at once.
@@ -43,6 +45,32 @@ impl OnTerm {
             "exit" => Ok(Self::Exit),
             "ignore" => Ok(Self::Ignore),
             _ => Err("not a way to end; one of graceful, exit, ignore".to_owned()),
+        }
+    }
+}
+
+/// What is wrong with a replica, so that a proxy can show what it makes of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Every answer is 500.
+    Error,
+    /// One request in two gets no answer but the end of its connection.
+    Close,
+    /// Connections are accepted, and no request is ever answered.
+    Silent,
+}
+
+impl Fault {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::None),
+            "error" => Ok(Self::Error),
+            "close" => Ok(Self::Close),
+            "silent" => Ok(Self::Silent),
+            _ => Err("not a fault; one of none, error, close, silent".to_owned()),
         }
     }
 }
@@ -102,10 +130,24 @@ pub(super) const TABLE: &[Setting<Echo>] = &[
                 "on-term",
                 &["DIVISI_ECHO_ON_TERM"],
                 "HOW",
-                "On SIGTERM or SIGINT: graceful (finish what was begun), exit (at once) or ignore",
+                "On SIGTERM or SIGINT: graceful (after half a second finish what was begun), exit (at once) or ignore",
             )
         },
         set: |echo, given| put(&mut echo.on_term, OnTerm::read(given.text)),
+    },
+    Setting {
+        row: Row {
+            default: Some("none"),
+            example: "error",
+            ..row(
+                "fault",
+                &["DIVISI_ECHO_FAULT"],
+                "FAULT",
+                "What is wrong with it: none, error (500 always), close (half of the requests end in a closed \
+                 connection) or silent (no request is answered)",
+            )
+        },
+        set: |echo, given| put(&mut echo.fault, Fault::read(given.text)),
     },
     Setting { row: super::serve::LOG, set: |echo, given| put(&mut echo.log, values::log_filter(given.text)) },
 ];

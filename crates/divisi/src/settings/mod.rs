@@ -1,5 +1,7 @@
 //! One table of settings. Parsing, `--help`, completions, the man page and the README's table all come from its rows.
 //!
+//! What is wanted of a service can also be said by labels. Those rows stand in the room of the labels and become flags here.
+//!
 //! A row says how a setting is written and how its text becomes a value. Values are read by us and not by the argument
 //! parser, so that every mistake is reported at once, from flags and environment alike.
 //!
@@ -24,7 +26,7 @@ use std::ffi::OsString;
 use clap::ArgMatches;
 
 pub(crate) use demo::Demo;
-pub(crate) use echo::{Echo, OnTerm};
+pub(crate) use echo::{Echo, Fault, OnTerm};
 pub(crate) use row::Problem;
 pub(crate) use serve::{Serve, Upstream};
 pub(crate) use values::HostPort;
@@ -79,6 +81,7 @@ pub(crate) fn read(
         Some(("serve", matches)) => to_serve(matches, environment),
         Some(("echo", matches)) => Ok(Task::Echo(finish(row::read(echo::TABLE, matches, environment))?)),
         Some(("demo", matches)) => Ok(Task::Demo(finish(row::read(demo::TABLE, matches, environment))?)),
+        Some(("labels", _)) => Ok(Task::Print(divisi_labels::docs::text().into_bytes())),
         Some(("completions", matches)) => Ok(Task::Print(arguments::completions(matches))),
         Some(("man", matches)) => Ok(Task::Print(arguments::man(matches))),
         Some(_) => Ok(Task::Print(format!("divisi {}\n", version::long()).into_bytes())),
@@ -86,7 +89,7 @@ pub(crate) fn read(
 }
 
 fn to_serve(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, Refusal> {
-    let (written, problems) = row::read(serve::TABLE, matches, environment);
+    let (written, problems) = row::read(&serve::table(), matches, environment);
     Ok(Task::Serve(Box::new(written.settle(problems)?)))
 }
 

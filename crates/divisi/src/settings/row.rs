@@ -26,13 +26,15 @@ pub(crate) struct Row {
     pub(crate) help: &'static str,
     /// A value that is accepted.
     pub(crate) example: &'static str,
+    /// Whether its value is nobody's business, be it wrong.
+    pub(crate) secret: bool,
 }
 
 impl Row {
     /// A row that is given once, under the heading of the program itself, and has nothing else yet.
     pub(super) const fn new(flag: &'static str, variables: &'static [&'static str], value: &'static str) -> Self {
         let (takes, default, group, help, example) = (Takes::One, None, "Program", "", "");
-        Self { flag, variables, value, takes, default, group, help, example }
+        Self { flag, variables, value, takes, default, group, help, example, secret: false }
     }
 }
 
@@ -48,6 +50,7 @@ pub(crate) enum Takes {
 }
 
 /// A row, and how its text becomes a value of the settings `T`.
+#[derive(Debug)]
 pub(crate) struct Setting<T: 'static> {
     /// How it is written.
     pub(crate) row: Row,
@@ -55,9 +58,20 @@ pub(crate) struct Setting<T: 'static> {
     pub(crate) set: fn(&mut T, &Given<'_>) -> Result<(), String>,
 }
 
+// Not derived, which would ask the same of `T`.
+impl<T> Clone for Setting<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Setting<T> {}
+
 /// One piece of text for a setting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<'a> {
+    /// The setting.
+    pub(crate) flag: &'static str,
     /// The text.
     pub(crate) text: &'a str,
     /// Who wrote it.
@@ -151,10 +165,11 @@ impl<T> Reading<T> {
     fn put(&mut self, setting: &Setting<T>, text: &str, origin: Origin) {
         let pieces = if setting.row.takes == Takes::List { text.split(',').collect() } else { vec![text] };
         for piece in pieces {
-            let given = Given { text: piece.trim(), origin };
+            let Row { flag, secret, .. } = setting.row;
+            let given = Given { flag, text: piece.trim(), origin };
             if let Err(accepted) = (setting.set)(&mut self.settings, &given) {
-                let text = given.text.to_owned();
-                self.problems.push(Problem::Value { flag: setting.row.flag, text, origin, accepted });
+                let text = if secret { "***" } else { given.text }.to_owned();
+                self.problems.push(Problem::Value { flag, text, origin, accepted });
             }
         }
     }

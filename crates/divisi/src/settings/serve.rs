@@ -1,9 +1,11 @@
 //! What `divisi serve` can be told.
 
+use std::slice;
 use std::time::Duration;
 
 use divisi_discovery::EngineAddress;
-use divisi_model::Policy;
+use divisi_labels::{Of, StickyKey};
+use divisi_model::Spec;
 use divisi_proxy::Limits;
 use ipnet::IpNet;
 
@@ -17,8 +19,10 @@ pub(crate) struct Serve {
     pub(crate) listen: HostPort,
     /// Where replicas come from.
     pub(crate) upstream: Upstream,
-    /// How to pick among them.
-    pub(crate) policy: Policy,
+    /// What is wanted of the service, where its labels do not say.
+    pub(crate) spec: Spec,
+    /// What signs sticky cookies, where the user has a secret for it.
+    pub(crate) sticky_key: Option<StickyKey>,
     /// Worker threads, where the user wants another number than the machine suggests.
     pub(crate) workers: Option<usize>,
     /// Networks whose word about the client is believed.
@@ -61,7 +65,8 @@ pub(super) struct Written {
     service: Option<String>,
     project: Option<String>,
     replicas: Vec<HostPort>,
-    policy: Policy,
+    spec: Spec,
+    sticky_key: Option<StickyKey>,
     workers: Option<usize>,
     trust: Vec<IpNet>,
     /// Absent where the user leaves it to the way in which the program was started.
@@ -96,7 +101,8 @@ impl Written {
         Ok(Serve {
             listen: self.listen,
             upstream,
-            policy: self.policy,
+            spec: self.spec,
+            sticky_key: self.sticky_key,
             workers: self.workers,
             trust: self.trust,
             replica_header: self.replica_header.unwrap_or(self.as_in_2016),
@@ -116,6 +122,7 @@ impl Written {
 const SERVICE: &str = "Which service";
 const REQUESTS: &str = "Requests";
 const LIMITS: &str = "Limits";
+const SPEC: &str = "Service (also as label divisi.*)";
 const DOCKER: &str = "Docker Engine";
 
 /// The row of the log, which every command has.
@@ -126,8 +133,24 @@ pub(super) const LOG: Row = Row {
     ..Row::new("log", &["DIVISI_LOG"], "LEVEL")
 };
 
-/// Every setting of `divisi serve`.
-pub(super) const TABLE: &[Setting<Written>] = &[
+/// Every setting of `divisi serve`: those of the program, and those of a service.
+pub(super) fn table() -> Vec<Setting<Written>> {
+    let of_services = divisi_labels::TABLE.iter().filter_map(of_service);
+    PROGRAM.iter().copied().chain(of_services).collect()
+}
+
+/// A row of the labels as a flag, which says the same for all services.
+fn of_service(row: &'static divisi_labels::Row) -> Option<Setting<Written>> {
+    let Of::Service { flag, variable, .. } = &row.of else { return None };
+    let (default, help, example) = (Some(row.default), row.help, row.example);
+    Some(Setting {
+        row: Row { default, group: SPEC, help, example, ..Row::new(flag, slice::from_ref(variable), row.value) },
+        set: |written, given| divisi_labels::set(&mut written.spec, given.flag, given.text),
+    })
+}
+
+/// The settings of the program.
+const PROGRAM: &[Setting<Written>] = &[
     Setting {
         row: Row {
             default: Some(":8080"),
@@ -174,21 +197,11 @@ pub(super) const TABLE: &[Setting<Written>] = &[
         row: Row {
             group: SERVICE,
             takes: Takes::List,
-            help: "A replica at a fixed address, always ready; no Docker then; names are looked up once, at start",
+            help: "A replica at a fixed address; no Docker then; names are looked up once, at start",
             example: "10.0.0.7:80,10.0.0.8:80",
             ..Row::new("replica", &["DIVISI_REPLICAS"], "ADDR")
         },
         set: |written, given| values::replica(given.text).map(|replica| written.replicas.push(replica)),
-    },
-    Setting {
-        row: Row {
-            default: Some("p2c"),
-            group: REQUESTS,
-            help: "How to pick a replica: p2c (the less busy of two), least-requests, round-robin, random",
-            example: "least-requests",
-            ..Row::new("policy", &["DIVISI_POLICY"], "POLICY")
-        },
-        set: |written, given| put(&mut written.policy, given.text.parse().map_err(|error| format!("{error}"))),
     },
     Setting {
         row: Row {
@@ -209,6 +222,17 @@ pub(super) const TABLE: &[Setting<Written>] = &[
             ..Row::new("replica-header", &["DIVISI_REPLICA_HEADER"], "BOOL")
         },
         set: |written, given| put_some(&mut written.replica_header, values::yes_or_no(given.text)),
+    },
+    Setting {
+        row: Row {
+            group: REQUESTS,
+            secret: true,
+            help: "What signs sticky cookies, 16 characters or more; without it they do not outlive divisi, and no second \
+                   one knows them",
+            example: "6a7d1f0c9be24d3f",
+            ..Row::new("sticky-key", &["DIVISI_STICKY_KEY"], "SECRET")
+        },
+        set: |written, given| put_some(&mut written.sticky_key, values::sticky_key(given.text)),
     },
     Setting {
         row: limit("head-size", &["DIVISI_HEAD_SIZE"], "SIZE", "32KiB", "Largest head of a request or response"),

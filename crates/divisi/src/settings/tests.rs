@@ -3,7 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use divisi_model::spec::Affinity;
+use divisi_model::{Policy, Spec};
 use divisi_proxy::Limits;
 
 use super::row::{Row, Setting, Takes};
@@ -14,7 +17,7 @@ fn rows<T>(table: &[Setting<T>]) -> Vec<Row> {
 }
 
 fn tables() -> [(&'static str, Vec<Row>); 3] {
-    [("serve", rows(serve::TABLE)), ("echo", rows(echo::TABLE)), ("demo", rows(demo::TABLE))]
+    [("serve", rows(&serve::table())), ("echo", rows(echo::TABLE)), ("demo", rows(demo::TABLE))]
 }
 
 fn read_with(line: &str, variables: &[(&str, &str)]) -> Result<Task, Refusal> {
@@ -117,7 +120,7 @@ fn a_flag_wins_over_a_variable_and_an_empty_variable_is_none() {
     assert_eq!(serving("", &variables).listen.to_string(), ":1");
     assert!(matches!(serving("", &variables).upstream, Upstream::Engine { service: None, .. }));
     // A value that is not used cannot be wrong.
-    assert_eq!(serving("--policy random", &[("DIVISI_POLICY", "fastest")]).policy.name(), "random");
+    assert_eq!(serving("--policy random", &[("DIVISI_POLICY", "fastest")]).spec.policy.name(), "random");
 }
 
 #[test]
@@ -179,20 +182,38 @@ fn all_mistakes_are_said_at_once_each_with_its_source() {
 }
 
 #[test]
-fn values_that_no_clock_and_no_memory_can_hold_are_refused() {
-    for value in ["", "s", "10", "-1s", "1s1", "366d", "99999999999999999999h", "18446744073709551615d", "1s 2s"] {
-        assert!(values::duration(value).is_err(), "{value:?}");
-    }
-    for (value, millis) in [("0", 0), ("0s", 0), ("500ms", 500), ("1m30s", 90_000), ("365d", 31_536_000_000)] {
-        assert_eq!(values::duration(value).map(|time| time.as_millis()), Ok(millis), "{value:?}");
-    }
-    let any = 0..=usize::MAX;
-    for value in ["", "KiB", "-1", "1.5MiB", "99999999999999999999", "99999999999999GiB", "1TB"] {
-        assert!(values::size(value, &any).is_err(), "{value:?}");
-    }
-    for (value, bytes) in [("0", 0), ("128", 128), ("32KiB", 32 << 10), ("1m", 1 << 20), ("2 GB", 2 << 30)] {
-        assert_eq!(values::size(value, &any), Ok(bytes), "{value:?}");
-    }
+fn what_is_wanted_of_services_comes_from_the_table_of_labels() {
+    let spec =
+        serving("--policy random --hold 5s --limit=20", &[("DIVISI_STICKY", "shop"), ("DIVISI_HOLD", "9s")]).spec;
+    let mut expected = Spec { policy: Policy::Random, affinity: Affinity::Cookie("shop".into()), ..Spec::default() };
+    expected.hold.time = Duration::from_secs(5);
+    expected.replica_limit = Some(20);
+    assert_eq!(spec, expected);
+    assert_eq!(serving("", &[]).spec, Spec::default());
+    let found = problems("--hash client", &[("DIVISI_STICKY", "true"), ("DIVISI_RETRY_BUDGET", "200")]);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found.iter().any(|line| line.starts_with("--hash \"client\": ") && line.contains("sticky")), "{found:#?}");
+    assert!(found.iter().any(|line| line.contains("(from DIVISI_RETRY_BUDGET)")), "{found:#?}");
+}
+
+#[test]
+fn a_secret_is_not_repeated_be_it_wrong() {
+    let [problem] = &problems("", &[("DIVISI_STICKY_KEY", "hunter2")])[..] else { panic!("one problem") };
+    assert!(
+        problem.contains("DIVISI_STICKY_KEY") && problem.contains("16") && !problem.contains("hunter2"),
+        "{problem}"
+    );
+    let settings = serving("--sticky-key correct-horse-battery", &[]);
+    assert!(!format!("{settings:?}").contains("horse"));
+    let token = settings.sticky_key.expect("given").token("", "web", 1);
+    assert_eq!(token, divisi_labels::StickyKey::from_secret("correct-horse-battery").token("", "web", 1));
+}
+
+#[test]
+fn labels_are_printed() {
+    let Ok(Task::Print(text)) = read_with("labels", &[]) else { panic!("text") };
+    let text = String::from_utf8_lossy(&text);
+    assert!(text.contains("divisi.weight N\n") && text.contains("[flag: --hold] [env: DIVISI_HOLD]"), "{text}");
 }
 
 #[test]
@@ -224,7 +245,7 @@ fn the_readme_shows_the_table() {
     let (begin, end) = ("<!-- settings -->\n", "<!-- end of settings -->");
     let (before, rest) = readme.split_once(begin).expect("the mark before the table");
     let (_, after) = rest.split_once(end).expect("the mark after the table");
-    let expected = format!("{before}{begin}{}{end}{after}", markdown(&rows(serve::TABLE)));
+    let expected = format!("{before}{begin}{}{end}{after}", markdown(&rows(&serve::table())));
     if std::env::var_os("UPDATE_README").is_some() {
         fs::write(&path, &expected).expect("README.md can be written");
         return;

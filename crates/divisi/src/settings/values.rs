@@ -1,25 +1,14 @@
-//! Text to value. Every error says what is accepted, with an example.
+//! Text to value, as far as only the program needs it. Every error says what is accepted, with an example.
 
 use std::fmt::{self, Display};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
-use std::ops::RangeInclusive;
-use std::str::FromStr;
-use std::time::Duration;
 
+use divisi_labels::StickyKey;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// Stores a value that could be read.
-pub(super) fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
-    *place = value?;
-    Ok(())
-}
-
-/// The same where the setting may also be absent.
-pub(super) fn put_some<T>(place: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
-    put(place, value.map(Some))
-}
+pub(super) use divisi_labels::values::{duration, number, put, put_some, size, timeout, yes_or_no};
 
 /// A host, by name or address, and a port. The host is empty where all addresses are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,91 +107,17 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("empty; leave it out instead".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// A whole number between two bounds.
-pub(super) fn number<N: FromStr + PartialOrd + Display>(text: &str, range: &RangeInclusive<N>) -> Result<N, String> {
-    let found = text.parse().ok().filter(|number| range.contains(number));
-    found.ok_or_else(|| format!("not a whole number from {} to {}", range.start(), range.end()))
-}
+/// The shortest secret that is not guessed by trying.
+const SECRET: usize = 16;
 
-/// A number of bytes between two bounds.
-pub(super) fn size(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
-    let found = bytes(text).filter(|size| range.contains(size));
-    found.ok_or_else(|| {
-        let (least, most) = (Size(*range.start()), Size(*range.end()));
-        format!("not a size from {least} to {most}; write bytes, or a unit (512, 32KiB, 1MiB)")
-    })
-}
-
-fn bytes(text: &str) -> Option<usize> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kb" | "kib" => 1 << 10,
-        "m" | "mb" | "mib" => 1 << 20,
-        "g" | "gb" | "gib" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<usize>().ok()?.checked_mul(factor)
-}
-
-struct Size(usize);
-
-impl Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-        let even = units.into_iter().find(|(shift, _)| self.0 > 0 && self.0.is_multiple_of(1 << shift));
-        let (shift, unit) = even.unwrap_or((0, ""));
-        write!(f, "{}{unit}", self.0 >> shift)
+/// What a key is made of.
+pub(super) fn sticky_key(text: &str) -> Result<StickyKey, String> {
+    if text.chars().count() < SECRET {
+        return Err(format!(
+            "too short for a secret; write {SECRET} characters or more (openssl rand -hex 16 makes one)"
+        ));
     }
-}
-
-/// Long enough for every purpose here, and far from where adding it to a clock overflows.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// A duration that may be nothing.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    span(text)
-        .filter(|span| *span <= LONGEST)
-        .ok_or_else(|| "not a duration up to 365d; write numbers with units (500ms, 10s, 1m30s, 1h, 7d)".to_owned())
-}
-
-/// A duration that must be something.
-pub(super) fn timeout(text: &str) -> Result<Duration, String> {
-    let found = duration(text)?;
-    if found.is_zero() { Err("no time at all; write a longer one (500ms, 10s, 1h)".to_owned()) } else { Ok(found) }
-}
-
-fn span(text: &str) -> Option<Duration> {
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let mut rest = text;
-    let mut total = Duration::ZERO;
-    while !rest.is_empty() {
-        let (number, tail) = rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count());
-        let (unit, tail) = tail.split_at(tail.bytes().take_while(u8::is_ascii_alphabetic).count());
-        let millis: u64 = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        };
-        total = total.checked_add(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(millis)?))?;
-        rest = tail;
-    }
-    (!text.is_empty()).then_some(total)
-}
-
-/// Yes or no.
-pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err("neither yes nor no; write true or false".to_owned()),
-    }
+    Ok(StickyKey::from_secret(text))
 }
 
 /// What goes to the log. A lone word must be a level: as an expression it would name a part of the program, and hide
