@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`run`] | goes through cases, rounds and proxies, and writes the result |
 //! | [`discovery`] | how fast what happens in Docker reaches the request's way |
+//! | [`tail`] | what one slow replica does to the slowest requests |
 //! | [`case`] | what is asked of a proxy |
 //! | [`relay`] | the floor: copies bytes, parses nothing |
 //! | [`origin`] | the replica behind every proxy |
@@ -32,6 +33,7 @@ mod process;
 mod relay;
 mod report;
 mod run;
+mod tail;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -66,6 +68,8 @@ enum Command {
     },
     /// Measures how fast discovery follows an engine with ten thousand containers.
     Discovery(discovery::Options),
+    /// Measures what one slow replica among ten does to the slowest requests, by policy.
+    Tail(tail::Options),
     /// The clients of one measurement; prints it line by line.
     Load(load::Options),
 }
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Run(options) => run::run(&options),
         Command::Discovery(options) => discovery::run(&options),
+        Command::Tail(options) => tail::run(&options),
         Command::Relay { listen, to } => relay::serve(listen, to),
         Command::Origin { listen } => origin::serve(listen),
         Command::Load(options) => load::run(&options).map(|measurement| print!("{measurement}")),
