@@ -74,8 +74,9 @@ impl Candidates<'_> {
 
     /// A lease on that one, or on the next that gives one: between the look and the claim the world may have changed.
     pub(crate) fn claim(&self, first: usize) -> Option<Lease> {
-        let in_turn = (first..self.len()).chain(0..first).filter(|&at| self.is_usable(at));
-        in_turn.map(|at| &self.ready[at]).find_map(|replica| replica.claim(self.limit, self.now))
+        let in_turn = || (first + 1..self.len()).chain(0..first).filter(|&at| self.is_usable(at));
+        let claim = |at: usize| self.ready[at].claim(self.limit, self.now);
+        claim(first).or_else(|| in_turn().find_map(claim))
     }
 
     /// Why there is none to be had.

@@ -45,9 +45,8 @@ impl Hold {
             return;
         }
         let mut line = self.lock();
-        let woken: Vec<_> = line.waiters.values_mut().filter(|waiter| !waiter.called).take(count).map(call).collect();
-        drop(line);
-        woken.into_iter().flatten().for_each(Waker::wake);
+        line.waiters.values_mut().filter(|waiter| !waiter.called).take(count).for_each(|waiter| waiter.called = true);
+        wake(line);
     }
 
     fn join(&self, most: usize) -> Option<u64> {
@@ -69,6 +68,7 @@ impl Hold {
         let mut line = self.lock();
         let waiter = line.waiters.remove(&number);
         self.waiting.store(line.waiters.len(), Ordering::SeqCst);
+        wake(line);
         waiter.is_some_and(|waiter| waiter.called)
     }
 
@@ -77,9 +77,14 @@ impl Hold {
     }
 }
 
-fn call(waiter: &mut Waiter) -> Option<Waker> {
-    waiter.called = true;
-    waiter.waker.take()
+/// Wakes the first, if it was called. The others wait for the first to have gone, called or not: nobody is overtaken.
+fn wake(mut line: MutexGuard<'_, Line>) {
+    let first = line.waiters.first_entry().filter(|first| first.get().called);
+    let waker = first.and_then(|mut first| first.get_mut().waker.take());
+    drop(line);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
 }
 
 /// A request's place in the line; given up when this is dropped.
@@ -98,11 +103,12 @@ impl Place {
         Some(Self { state: Arc::clone(state), number, served: false })
     }
 
-    /// Ready when the request is called: it may look for a replica.
+    /// Ready when the request is called and the first: it may look for a replica.
     pub fn poll_called(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut line = self.state.hold().lock();
+        let is_first = line.waiters.first_key_value().is_some_and(|(first, _)| *first == self.number);
         let Some(waiter) = line.waiters.get_mut(&self.number) else { return Poll::Ready(()) };
-        if waiter.called {
+        if waiter.called && is_first {
             return Poll::Ready(());
         }
         if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
@@ -116,11 +122,9 @@ impl Place {
         Arc::ptr_eq(&self.state, state)
     }
 
-    /// The call came to nothing; the place is kept, and the request waits for the next call.
+    /// The call came to nothing, and would for those behind; the places are kept, and all wait for the next call.
     pub fn wait_on(&self) {
-        if let Some(waiter) = self.state.hold().lock().waiters.get_mut(&self.number) {
-            waiter.called = false;
-        }
+        self.state.hold().lock().waiters.values_mut().for_each(|waiter| waiter.called = false);
     }
 
     /// The request has found a replica.
@@ -140,6 +144,10 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+
     use super::*;
 
     fn is_called(place: &Place) -> bool {
@@ -159,8 +167,14 @@ mod tests {
         let (state, places) = line(10);
         assert!(Place::join(&state, 10).is_none(), "the bound holds");
         state.hold().call(3);
-        let called: Vec<_> = places.iter().map(is_called).collect();
-        assert_eq!(called, [true, true, true, false, false, false, false, false, false, false]);
+        let mut places = VecDeque::from(places);
+        assert!(!is_called(&places[1]), "nobody is overtaken");
+        let mut gone = 0;
+        while is_called(&places[0]) {
+            places.pop_front().expect("one").serve();
+            gone += 1;
+        }
+        assert_eq!(gone, 3);
     }
 
     #[test]
@@ -168,7 +182,7 @@ mod tests {
         let (state, mut places) = line(3);
         state.hold().call(1);
         drop(places.remove(0));
-        assert!(is_called(&places[0]) && !is_called(&places[1]));
+        assert!(is_called(&places[0]));
         places.remove(0).serve();
         assert!(!is_called(&places[0]), "a call that was used is over");
         assert_eq!(state.hold().waiting(), 1);
@@ -182,6 +196,23 @@ mod tests {
         places[0].wait_on();
         assert!(!is_called(&places[0]));
         state.hold().call(1);
-        assert!(is_called(&places[0]) && !is_called(&places[1]));
+        assert!(is_called(&places[0]));
+    }
+
+    #[test]
+    fn the_next_is_woken_when_the_first_has_gone() {
+        struct Flag(AtomicBool);
+        impl Wake for Flag {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let (state, mut places) = line(2);
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        assert!(places[1].poll_called(&mut Context::from_waker(&Arc::clone(&flag).into())).is_pending());
+        state.hold().call(2);
+        assert!(!flag.0.load(Ordering::SeqCst));
+        places.remove(0).serve();
+        assert!(flag.0.load(Ordering::SeqCst) && is_called(&places[0]));
     }
 }

@@ -68,7 +68,7 @@ impl Readiness {
 pub enum Health {
     /// Nothing is known against it.
     Up,
-    /// A check says that it cannot answer, or no check has said yet that it can. It gets no requests.
+    /// It refused a connection, a check says that it cannot answer, or no check has said yet that it can. It gets no requests.
     Down,
     /// Requests failed at it, one after the other. It gets no requests, unless most others have failed as well.
     Ejected,
@@ -133,9 +133,10 @@ pub struct Replica {
     failures: AtomicU32,
     /// How often it was ejected in a row.
     ejections: AtomicU32,
-    /// When it was ejected last, whether because it refused a connection, and when it came back.
-    ejected_at: AtomicU64,
+    /// It is down because it refused a connection.
     refused: AtomicBool,
+    /// When it was ejected last, and when it came back.
+    ejected_at: AtomicU64,
     readmitted_at: AtomicU64,
     /// When it became ready.
     fresh_at: AtomicU64,
@@ -164,8 +165,8 @@ impl Replica {
             latency: Latency::default(),
             failures: AtomicU32::new(0),
             ejections: AtomicU32::new(0),
-            ejected_at: AtomicU64::new(0),
             refused: AtomicBool::new(false),
+            ejected_at: AtomicU64::new(0),
             readmitted_at: AtomicU64::new(0),
             fresh_at: AtomicU64::new(0),
             cut_at: AtomicU64::new(u64::MAX),
@@ -224,7 +225,7 @@ impl Replica {
 
     /// What is known of it changes, unless somebody changed it before. Those who wait for a replica hear of it.
     pub fn change_health(&self, from: Health, to: Health) -> bool {
-        self.state.change_health(self, from, to, || {})
+        self.state.change_health(self, from, to, || self.refused.store(false, Ordering::Relaxed))
     }
 
     /// For the service, which lets only one at a time change it.
@@ -262,6 +263,11 @@ impl Replica {
         latency.unwrap_or(1.0) * (crowd + 1.0) / self.weight()
     }
 
+    /// When it became ready.
+    pub(crate) fn fresh_at(&self) -> Moment {
+        Moment::from_nanos(self.fresh_at.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn estimate(&self, now: Moment) -> Option<f32> {
         self.latency.estimate(now)
     }
@@ -275,10 +281,12 @@ impl Replica {
         if self.in_flight() == 0 { self.weight() } else { self.weight() * self.share(slow_start, now) }
     }
 
-    /// The part of its full share that a fresh replica gets: from a tenth up to all.
+    /// The part of its full share that a fresh replica gets: from a tenth up to all. Fresh is who was ready for a shorter time
+    /// than others: where all have just begun, all are alike.
     fn share(&self, slow_start: Duration, now: Moment) -> f32 {
-        let age = now.since(Moment::from_nanos(self.fresh_at.load(Ordering::Relaxed)));
-        if age >= slow_start { 1.0 } else { (age.as_secs_f32() / slow_start.as_secs_f32()).max(0.1) }
+        let age = now.since(self.fresh_at());
+        let window = slow_start.min(now.since(self.state.oldest()));
+        if age >= window { 1.0 } else { (age.as_secs_f32() / window.as_secs_f32()).max(0.1) }
     }
 
     /// A lease on it, unless it may not get requests or has `limit` already.
@@ -297,36 +305,40 @@ impl Replica {
         let spec = self.state.spec();
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let rules = &spec.ejection;
-        let enough = failure == Failure::Refused || rules.failures > 0 && failures >= rules.failures;
         // Noted first: whoever sees that it is out also sees why and when.
-        let note = || self.note_ejection(failure, rules, now);
-        enough && self.state.change_health(self, Health::Up, Health::Ejected, note)
+        match failure {
+            Failure::Refused => {
+                let note = || self.refused.store(true, Ordering::Relaxed);
+                let state = &self.state;
+                state.change_health(self, Health::Up, Health::Down, note)
+                    || state.change_health(self, Health::Ejected, Health::Down, note)
+            }
+            Failure::Other => {
+                let note = || self.note_ejection(rules, now);
+                let enough = rules.failures > 0 && failures >= rules.failures;
+                enough && self.state.change_health(self, Health::Up, Health::Ejected, note)
+            }
+        }
     }
 
-    fn note_ejection(&self, failure: Failure, rules: &EjectionRules, now: Moment) {
+    fn note_ejection(&self, rules: &EjectionRules, now: Moment) {
         let came_back = Moment::from_nanos(self.readmitted_at.load(Ordering::Relaxed));
         let again = now.since(came_back) < rules.most;
         let times = if again { self.ejections.load(Ordering::Relaxed) } else { 0 };
-        // A refused connection is certain and costs little to ask for again, so it does not make the next pause longer.
-        self.ejections.store(times.saturating_add(u32::from(failure == Failure::Other)), Ordering::Relaxed);
+        self.ejections.store(times.saturating_add(1), Ordering::Relaxed);
         self.ejected_at.store(now.as_nanos(), Ordering::Relaxed);
-        self.refused.store(failure == Failure::Refused, Ordering::Relaxed);
     }
 
-    /// Why it was ejected last.
-    pub fn ejected_for(&self) -> Failure {
-        if self.refused.load(Ordering::Relaxed) { Failure::Refused } else { Failure::Other }
+    /// Whether it is down because a request was refused a connection.
+    pub fn has_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
-    /// From when on an ejected replica may be asked whether it can come back: at once where it refused a connection, else
-    /// after a time that doubles with each ejection.
+    /// From when on an ejected replica may be asked whether it can come back: after a time that doubles with each ejection.
     pub fn retry_at(&self, spec: &Spec) -> Moment {
         let ejected = Moment::from_nanos(self.ejected_at.load(Ordering::Relaxed));
-        let rules = &spec.ejection;
-        match (self.ejected_for(), self.ejections.load(Ordering::Relaxed)) {
-            (Failure::Refused, _) | (_, 0) => ejected,
-            (_, times) => ejected + rules.time.saturating_mul(1 << (times - 1).min(20)).min(rules.most),
-        }
+        let (rules, times) = (&spec.ejection, self.ejections.load(Ordering::Relaxed));
+        ejected + rules.time.saturating_mul(1 << times.saturating_sub(1).min(20)).min(rules.most)
     }
 
     /// It answered a probe and gets requests again; one failure takes it out again, until a request has succeeded.
@@ -459,36 +471,38 @@ mod tests {
 
     #[test]
     fn a_refusal_takes_it_out_until_it_accepts() {
-        let (replica, spec) = (replica(Readiness::Ready), Spec::default());
+        let replica = replica(Readiness::Ready);
         let lease = claim(&replica).expect("ready");
         assert!(lease.failed(Failure::Refused, NOW));
         assert!(!lease.failed(Failure::Refused, NOW), "it is out already");
-        assert_eq!((replica.ejected_for(), replica.retry_at(&spec)), (Failure::Refused, NOW));
+        assert!(replica.health() == Health::Down && replica.has_refused());
+        assert!(replica.change_health(Health::Down, Health::Up) && !replica.has_refused());
     }
 
     #[test]
-    fn a_refusal_is_asked_after_at_once_whatever_was_before() {
-        let (replica, spec) = (replica(Readiness::Ready), Spec::default());
+    fn one_at_which_requests_failed_is_down_when_it_refuses() {
+        let (replica, rules) = (replica(Readiness::Ready), Spec::default().ejection);
         let lease = claim(&replica).expect("ready");
-        assert!((0..4).all(|_| !lease.failed(Failure::Other, NOW)) && lease.failed(Failure::Other, NOW));
-        let later = NOW + spec.ejection.time;
-        assert_eq!((replica.ejected_for(), replica.retry_at(&spec)), (Failure::Other, later));
-        assert!(replica.readmit(&spec, later));
-        assert!(lease.failed(Failure::Refused, later));
-        assert_eq!((replica.ejected_for(), replica.retry_at(&spec)), (Failure::Refused, later));
+        assert!((1..rules.failures).all(|_| !lease.failed(Failure::Other, NOW)) && lease.failed(Failure::Other, NOW));
+        assert_eq!(replica.health(), Health::Ejected);
+        assert!(lease.failed(Failure::Refused, NOW));
+        assert!(replica.health() == Health::Down && replica.has_refused());
     }
 
     #[test]
     fn a_fresh_replica_takes_up_its_share_slowly() {
+        let now = NOW + Duration::from_secs(60);
         let replica = replica(Readiness::Starting);
-        replica.set_readiness(Readiness::Ready, NOW);
+        replica.set_readiness(Readiness::Ready, now);
         let window = Duration::from_secs(10);
-        assert_eq!(replica.cost(None, window, NOW), 1.0, "an idle one gets its turn");
+        assert_eq!(replica.cost(None, window, now), 1.0, "an idle one gets its turn");
         let _lease = claim(&replica);
-        assert_eq!(replica.cost(None, window, NOW), 11.0);
-        assert_eq!(replica.cost(None, window, NOW + window / 2), 3.0);
-        assert_eq!(replica.cost(None, window, NOW + window), 2.0);
-        assert_eq!(replica.cost(None, Duration::ZERO, NOW), 2.0);
+        assert_eq!(replica.cost(None, window, now), 11.0);
+        assert_eq!(replica.cost(None, window, now + window / 2), 3.0);
+        assert_eq!(replica.cost(None, window, now + window), 2.0);
+        assert_eq!(replica.cost(None, Duration::ZERO, now), 2.0);
+        replica.state.set_roster(std::slice::from_ref(&replica));
+        assert_eq!(replica.cost(None, window, now + window / 2), 2.0, "nobody is older");
     }
 
     /// Invariant 4: after the drain has begun, a count of zero means that nobody holds a lease and nobody will.

@@ -321,11 +321,15 @@ mod tests {
             ids.into_iter().collect::<Vec<_>>()
         };
         for (out, left) in [(0, vec![2, 3, 4]), (1, vec![3, 4]), (2, vec![1, 2, 3, 4])] {
-            assert!(service.ready()[out].claim(9, NOW).expect("ready").failed(Failure::Refused, NOW));
+            let lease = service.ready()[out].claim(9, NOW).expect("ready");
+            assert!((0..5).any(|_| lease.failed(Failure::Other, NOW)));
+            drop(lease);
             assert_eq!(reached(), left);
         }
         assert!(service.ready()[0].readmit(service.spec(), NOW));
         assert_eq!(reached(), [1, 4], "half are out");
+        assert!(service.ready()[0].claim(9, NOW).expect("ready").failed(Failure::Refused, NOW));
+        assert_eq!(reached(), [2, 3, 4], "two of three; the one that refuses is of no use to anybody");
     }
 
     #[test]
@@ -349,7 +353,7 @@ mod tests {
         let (second, third) = (service.join().expect("room"), service.join().expect("room"));
         second.wait_on();
         drop(lease);
-        assert!(is_called(&second) && is_called(&third));
+        assert!(is_called(&second) && !is_called(&third));
         let lease = pick(&service).expect("free again");
         second.serve();
         assert_eq!(pick(&service).err(), Some(NoReplica::Busy));

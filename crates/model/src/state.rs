@@ -29,6 +29,8 @@ pub struct State {
     budget: Budget,
     /// The ready replicas, for those who count the failing ones among them. They hold this state, so it does not hold them.
     roster: Mutex<Vec<Weak<Replica>>>,
+    /// When the one that has been ready for longest became so, in nanoseconds.
+    oldest: AtomicU64,
     /// So many replicas failed that all of them are used.
     panicking: AtomicBool,
 }
@@ -100,7 +102,14 @@ impl State {
         let mut roster = self.lock();
         roster.clear();
         roster.extend(ready.iter().map(Arc::downgrade));
+        let oldest = ready.iter().map(|replica| replica.fresh_at()).min().unwrap_or_default();
+        self.oldest.store(oldest.as_nanos(), Ordering::Relaxed);
         self.count_failing(&roster);
+    }
+
+    /// When the replica that has been ready for longest became so.
+    pub(crate) fn oldest(&self) -> Moment {
+        Moment::from_nanos(self.oldest.load(Ordering::Relaxed))
     }
 
     /// The health of a replica changes from `from` to `to`, unless it is something else by now. Returns whether it did. `note` is

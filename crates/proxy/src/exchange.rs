@@ -10,9 +10,9 @@
 use std::cell::Cell;
 
 use divisi_http1::{RequestHead, ResponseHead};
-use divisi_model::{Crowded, Entry, Service};
+use divisi_model::Service;
 
-use crate::affinity::{self, Tie};
+use crate::affinity;
 use crate::answer::Http1Answer;
 use crate::body::{Coding, Patience, Reader, Source, Writer};
 use crate::clock::Timer;
@@ -22,7 +22,7 @@ use crate::error::{Error, Fault};
 use crate::forward::Attempt;
 use crate::keep::Keeper;
 use crate::record::Record;
-use crate::search::{Search, routed};
+use crate::search::Search;
 use crate::transport::Transport;
 use crate::worker::Worker;
 
@@ -118,9 +118,9 @@ async fn walk<T: Transport>(
     record: &mut Record<'_>,
 ) -> Result<(), Error> {
     // 1, 2 snapshot, route: from here on the request is counted as one of its service
-    let (_entry, tie) = routed(worker, |service| enter(service, request, client))??;
-    answer.cookie = tie.cookie;
-    let mut search = Search::new(worker, request, tie.wanted);
+    let tie = |service: &Service| affinity::of(service, request, client.identity.address());
+    let (mut search, _entry, cookie) = Search::begin(worker, request, tie)?;
+    answer.cookie = cookie;
     loop {
         // 3 pick, or wait: from here on the request is counted in flight at a replica
         let lease = search.replica(body, hands.reply, record).await?;
@@ -141,13 +141,6 @@ async fn walk<T: Transport>(
         let Err(failed) = attempt.run(body, answer).await else { return Ok(()) };
         search.failed(&lease, failed, body, hands.begun)?;
         record.retries += 1;
-    }
-}
-
-fn enter<T>(service: &Service, request: &RequestHead, client: &Client<T>) -> Result<(Entry, Tie), Error> {
-    match service.enter() {
-        Ok(entry) => Ok((entry, affinity::of(service, request, client.identity.address()))),
-        Err(Crowded { limit }) => Err(Error::Crowded { name: service.name().to_owned(), limit }),
     }
 }
 

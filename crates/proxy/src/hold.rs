@@ -61,7 +61,7 @@ async fn stand<T: Transport>(
             Err(Elapsed) if search.worker.clock.is_stopping() => return Err(Error::Unheld(Unheld::Stopping)),
             Err(Elapsed) => return Err(routed(search.worker, |service| too_long(service, why, limits.time))?),
         }
-        match search.pick_called()? {
+        match search.pick()? {
             Ok(lease) => return Ok(Some(lease)),
             Err(none) => why = none,
         }

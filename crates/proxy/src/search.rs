@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use divisi_http1::RequestHead;
-use divisi_model::{Failure, Lease, Moment, NoReplica, Service, Tried, Wanted};
+use divisi_model::{Crowded, Entry, Failure, Lease, Moment, NoReplica, Service, Tried, Wanted};
 use tokio::time::sleep;
 
+use crate::affinity::{Cookie, Tie};
 use crate::clock::Timer;
 use crate::error::{Error, Fault};
 use crate::forward::Failed;
@@ -22,8 +23,10 @@ const NEWS: Duration = Duration::from_millis(100);
 /// What one request has behind it in its search for a replica.
 pub(crate) struct Search<'a> {
     pub(crate) worker: &'a Worker,
-    pub(crate) request: &'a RequestHead,
-    pub(crate) wanted: Wanted,
+    request: &'a RequestHead,
+    wanted: Wanted,
+    /// What the first pick came to.
+    first: Option<Result<Lease, NoReplica>>,
     /// The replicas that it was sent to, in the world as it was then.
     tried: Tried,
     attempts: usize,
@@ -36,9 +39,23 @@ pub(crate) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(worker: &'a Worker, request: &'a RequestHead, wanted: Wanted) -> Self {
-        let (tried, attempts, last, fresh, overdrawn) = (Tried::NONE, 0, None, false, false);
-        Self { worker, request, wanted, tried, attempts, last, fresh, overdrawn }
+    /// Begins with a pick in the world as it is now, which is also the one that says where the request belongs (`tie`).
+    pub(crate) fn begin(
+        worker: &'a Worker,
+        request: &'a RequestHead,
+        tie: impl FnOnce(&Service) -> Tie,
+    ) -> Result<(Self, Entry, Option<Cookie>), Error> {
+        routed(worker, |service| {
+            let entry =
+                service.enter().map_err(|Crowded { limit }| Error::Crowded { name: service.name().into(), limit })?;
+            let Tie { wanted, cookie } = tie(service);
+            let (tried, attempts, last, fresh, overdrawn) = (Tried::NONE, 0, None, false, false);
+            // Whoever comes anew stands behind those who wait already.
+            let waits = service.state().waiting() > 0;
+            let first = if waits { Err(NoReplica::Busy) } else { service.pick(&tried, wanted, Moment::now()) };
+            let first = Some(first);
+            Ok((Self { worker, request, wanted, first, tried, attempts, last, fresh, overdrawn }, entry, cookie))
+        })?
     }
 
     /// The replica for the next attempt; waits for one where there is none.
@@ -49,7 +66,8 @@ impl<'a> Search<'a> {
         record: &mut Record<'_>,
     ) -> Result<Lease, Error> {
         if !std::mem::take(&mut self.overdrawn) {
-            match self.pick()? {
+            let first = self.first.take();
+            match first.map_or_else(|| self.pick(), Ok)? {
                 Ok(lease) => return Ok(lease),
                 Err(NoReplica::Tried) => {
                     if let Some(lease) = self.look_again().await? {
@@ -64,19 +82,8 @@ impl<'a> Search<'a> {
     }
 
     /// Picks in the world as it is now. A retry comes after a failure, which often is the first sign that the world has changed,
-    /// so it looks again; within one attempt nothing changes. Whoever comes anew stands behind those who wait already.
-    fn pick(&self) -> Result<Result<Lease, NoReplica>, Error> {
-        routed(self.worker, |service| {
-            let is_new = self.attempts == 0;
-            if is_new && service.state().waiting() > 0 {
-                return Err(NoReplica::Busy);
-            }
-            service.pick(&self.tried, self.wanted, Moment::now())
-        })
-    }
-
-    /// Picks for one who was called from among those who wait.
-    pub(crate) fn pick_called(&self) -> Result<Result<Lease, NoReplica>, Error> {
+    /// so it looks again; within one attempt nothing changes.
+    pub(crate) fn pick(&self) -> Result<Result<Lease, NoReplica>, Error> {
         routed(self.worker, |service| service.pick(&self.tried, self.wanted, Moment::now()))
     }
 

@@ -92,7 +92,7 @@ fn a_replica_that_refuses_is_out_at_once() {
     for _ in 0..10 {
         assert_eq!(proxy.fetch(GET).text(), "a");
     }
-    assert_eq!(proxy.members[0].health(), Health::Ejected);
+    assert_eq!(proxy.members[0].health(), Health::Down);
     assert_eq!(proxy.running.as_ref().expect("running").totals().retries, 1);
 }
 
