@@ -139,7 +139,7 @@ async fn walk<T: Transport>(
             fresh: search.fresh,
         };
         let Err(failed) = attempt.run(body, answer).await else { return Ok(()) };
-        search.failed(&lease, failed, body, hands.begun)?;
+        search.failed(lease, failed, body, hands.begun).await?;
         record.retries += 1;
     }
 }

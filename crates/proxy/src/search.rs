@@ -1,10 +1,13 @@
 //! Which replica a request goes to, attempt after attempt: pick, retry, hold.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use divisi_http1::RequestHead;
-use divisi_model::{Crowded, Entry, Failure, Lease, Moment, NoReplica, Service, Tried, Wanted};
+use divisi_model::{
+    Crowded, Entry, Failure, Health, Lease, Moment, NoReplica, Readiness, Replica, Service, Tried, Wanted,
+};
 use tokio::time::sleep;
 
 use crate::affinity::{Cookie, Tie};
@@ -19,6 +22,9 @@ use crate::worker::Worker;
 
 /// How far the engine's word of a replica's end may be behind the end itself.
 const NEWS: Duration = Duration::from_millis(100);
+
+/// How often one whose retry is beyond the budget looks whether it may go on after all, [`NEWS`] apart.
+const LOOKS: u32 = 10;
 
 /// What one request has behind it in its search for a replica.
 pub(crate) struct Search<'a> {
@@ -106,9 +112,9 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     /// The failure, where it is final.
-    pub(crate) fn failed<T: Transport>(
+    pub(crate) async fn failed<T: Transport>(
         &mut self,
-        lease: &Lease,
+        lease: Lease,
         failed: Failed,
         body: &mut Keeper<'_, T>,
         begun: &Cell<bool>,
@@ -117,7 +123,7 @@ impl<'a> Search<'a> {
         // A connection from the pool may have been closed before the request came: the replica itself is not to blame.
         let was_stale = reused && error.is_unanswered();
         if !was_stale {
-            report(self.worker, lease, &error);
+            report(self.worker, &lease, &error);
         }
         self.attempts += 1;
         if !self.may_retry(&error, body, begun) {
@@ -125,18 +131,32 @@ impl<'a> Search<'a> {
         }
         self.fresh = was_stale;
         if !was_stale {
-            self.tried.add(lease.replica().id());
-            if !routed(self.worker, |service| service.may_retry(Moment::now()))? {
-                if !error.nothing_sent() {
-                    return Err(error);
-                }
-                // It cost the replica nothing, and waiting costs it nothing either.
-                self.overdrawn = true;
+            let replica = Arc::clone(lease.replica());
+            self.tried.add(replica.id());
+            drop(lease);
+            // What has cost the replica nothing may wait in the line, where waiting costs nothing either.
+            self.overdrawn = !self.afford(&replica, if error.nothing_sent() { 1 } else { LOOKS }).await?;
+            if self.overdrawn && !error.nothing_sent() {
+                return Err(error);
             }
         }
         body.rewind();
         self.last = Some(error);
         Ok(())
+    }
+
+    /// Whether there may be one more attempt. The budget keeps retries from adding to an overload; a replica that has left is none,
+    /// and its requests belong elsewhere, however many they are. That it has left may be known a moment later.
+    async fn afford(&self, replica: &Replica, looks: u32) -> Result<bool, Error> {
+        for look in 1..=looks {
+            if has_left(replica) || routed(self.worker, |service| service.may_retry(Moment::now()))? {
+                return Ok(true);
+            }
+            if look < looks {
+                sleep(NEWS).await;
+            }
+        }
+        Ok(false)
     }
 
     /// RFC 9110 9.2.2: what may have been acted upon is repeated only where repeating changes nothing; and only while the client
@@ -154,6 +174,11 @@ pub(crate) fn routed<R>(worker: &Worker, then: impl FnOnce(&Service) -> R) -> Re
     let snapshot = worker.published.load();
     let service = snapshot.route().map_err(|unrouted| Error::NoRoute(unrouted.reason.clone()))?;
     Ok(then(service))
+}
+
+/// Whether a replica is known to end, or to be away.
+fn has_left(replica: &Replica) -> bool {
+    matches!(replica.readiness(), Readiness::Draining | Readiness::Gone) || replica.health() == Health::Down
 }
 
 /// What a failed attempt says about its replica.

@@ -4,10 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use divisi_model::spec::{EjectionRules, RetryLimits};
-use divisi_model::{Health, Spec};
+use divisi_model::{Card, Health, Moment, Readiness, Spec};
+use divisi_testkit::client::Client;
 use divisi_testkit::conn::Conn;
 use divisi_testkit::pattern::Pattern;
 use divisi_testkit::replica::{Replica, ok};
+use divisi_testkit::wait;
 
 use crate::support::{GET, Nobody, Proxy, settings, spec};
 
@@ -69,6 +71,16 @@ fn a_reply_that_takes_too_long_is_sought_elsewhere_once() {
     assert_eq!(proxy.fetch(GET).status(), 504, "two such waits are enough");
 }
 
+/// Clients that have sent a GET.
+fn sending(proxy: &Proxy, count: usize) -> Vec<Client> {
+    let send = |_| {
+        let mut client = proxy.connect();
+        client.send(GET);
+        client
+    };
+    (0..count).map(send).collect()
+}
+
 #[test]
 fn the_budget_bounds_attempts() {
     let bad = [Replica::start(hangs_up), Replica::start(hangs_up)];
@@ -78,11 +90,30 @@ fn the_budget_bounds_attempts() {
         ..spec()
     };
     let proxy = Proxy::of(settings(), spec, &[bad[0].addr(), bad[1].addr()]);
-    for _ in 0..30 {
-        assert_eq!(proxy.fetch(GET).status(), 502);
-    }
+    // All at once: those beyond the budget look for a while whether they may go on after all.
+    let failing = sending(&proxy, 30);
+    assert!(failing.into_iter().all(|mut client| client.response().status() == 502));
     let retries = proxy.running.as_ref().expect("running").totals().retries;
     assert!((10..=20).contains(&retries), "{retries} retries, one per second over ten seconds allowed");
+}
+
+#[test]
+fn the_requests_of_a_replica_that_has_left_cost_no_budget() {
+    let crowd = 40;
+    let bad = Replica::start(|conn| conn.request().and_then(|_| conn.wait_closed()).map(drop));
+    let good = Replica::named("good");
+    let retry = RetryLimits { percent: 0, per_second: 1 };
+    let proxy = Proxy::of(settings(), Spec { retry, ..spec() }, &[bad.addr()]);
+    let clients = sending(&proxy, crowd);
+    wait::until("all are there", || bad.requests().len() == crowd);
+    proxy.ready(&[proxy.service.replica(Card::new("web-2", 2), good.addr(), Readiness::Ready)]);
+    bad.close_all();
+    // The engine says so only later.
+    wait::until("some are over the budget", || good.requests().len() >= 10);
+    proxy.members[0].set_readiness(Readiness::Gone, Moment::now());
+    for mut client in clients {
+        assert_eq!(client.response().text(), "good");
+    }
 }
 
 #[test]
@@ -114,7 +145,7 @@ fn what_the_client_does_is_not_the_replicas_fault() {
     for count in 1..10 {
         let mut client = proxy.connect();
         client.send(GET);
-        divisi_testkit::wait::until("it arrived", || replica.requests().len() == count);
+        wait::until("it arrived", || replica.requests().len() == count);
         client.reset();
     }
     assert_eq!(proxy.members[0].health(), Health::Up);
