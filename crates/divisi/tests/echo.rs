@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use divisi_testkit::wait::until;
 use support::Program;
 
 fn echo(more: &[&str]) -> Program {
@@ -62,17 +63,28 @@ fn it_takes_its_time() {
 
 #[test]
 fn graceful_finishes_what_was_begun_and_takes_nothing_new() {
-    let mut echo = echo(&["--delay", "600ms"]);
+    let mut echo = echo(&["--delay", "1500ms"]);
     let mut idle = TcpStream::connect(&echo.addr).expect("it listens");
     idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("it reads");
     thread::sleep(Duration::from_millis(100));
     echo.terminate();
-    thread::sleep(Duration::from_millis(100));
-    assert!(TcpStream::connect(&echo.addr).is_err(), "it still takes connections");
+    until("it takes no connections", || TcpStream::connect(&echo.addr).is_err());
     let mut answer = String::new();
     idle.read_to_string(&mut answer).expect("an answer, then the end");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(echo.ended_within(Duration::from_secs(5)), Some(0), "{}", echo.log());
+}
+
+#[test]
+fn graceful_answers_what_was_on_its_way() {
+    let echo = echo(&[]);
+    let mut idle = echo.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut some = [0; 4096];
+    assert!(idle.read(&mut some).expect("an answer") > 0);
+    echo.terminate();
+    thread::sleep(Duration::from_millis(100));
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("it reads");
+    assert!(idle.read(&mut some).expect("another answer") > 0);
 }
 
 #[test]
@@ -105,4 +117,27 @@ fn ignore_goes_on_as_if_nothing_was_said() {
     }
     let answer = echo.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[test]
+fn a_body_comes_back_as_it_was() {
+    let body = "ab\n".repeat(5000);
+    let head =
+        format!("POST /body?x=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    let answer = echo(&[]).ask(&format!("{head}{body}"));
+    assert!(answer.starts_with("HTTP/1.1 200 ") && self::body(&answer) == body, "{answer}");
+}
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn its_faults_are_those_that_were_asked_for() {
+    assert!(echo(&["--fault", "error"]).ask(REQUEST).starts_with("HTTP/1.1 500 "));
+    let closes = echo(&["--fault", "close"]);
+    let unanswered = (0..100).filter(|_| closes.ask(REQUEST).is_empty()).count();
+    assert!((20..=80).contains(&unanswered), "{unanswered} of 100");
+    let silent = echo(&["--fault", "silent"]);
+    let mut asked = silent.send(REQUEST);
+    asked.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+    assert!(asked.read(&mut [0]).is_err(), "it said something, or closed the connection");
 }

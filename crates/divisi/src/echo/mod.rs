@@ -1,4 +1,5 @@
-//! `divisi echo`: the demo replica. It behaves like real applications do: slow to start, slow to answer, deaf to signals.
+//! `divisi echo`: the demo replica. It behaves like real applications do: slow to start, slow to answer, deaf to
+//! signals, out of order.
 
 mod answer;
 mod server;
@@ -7,6 +8,7 @@ use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tracing::{error, info};
@@ -18,6 +20,10 @@ use crate::log;
 use crate::serve::{raise_open_files, runtime};
 use crate::settings::{Echo, OnTerm};
 use crate::signals::Signals;
+
+/// How long a graceful replica goes on as before when it is asked to end. Requests are on their way to it, from those who have
+/// not yet heard of it. Were their connections closed at once, some would be lost, and nobody could say whether it acted on them.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Answers requests until a signal ends it, if any does.
 pub(crate) fn run(settings: Echo) -> ExitCode {
@@ -45,11 +51,15 @@ async fn until_signal(settings: Echo) -> io::Result<()> {
         ended = &mut serving => return ended,
         signal = asked_to_end(&mut signals, on_term) => info!("{signal}: {on_term:?}"),
     }
-    drop(tell);
-    match on_term {
-        OnTerm::Graceful => serving.await,
-        OnTerm::Exit | OnTerm::Ignore => Ok(()),
+    if on_term != OnTerm::Graceful {
+        return Ok(());
     }
+    tokio::select! {
+        ended = &mut serving => return ended,
+        () = tokio::time::sleep(FAREWELL) => {}
+    }
+    drop(tell);
+    serving.await
 }
 
 async fn asked_to_end(signals: &mut Signals, on_term: OnTerm) -> &'static str {
@@ -71,7 +81,7 @@ async fn start(settings: Echo, stop: impl Future<Output = ()>) -> io::Result<()>
     let listener = TcpListener::bind(settings.listen.to_listen()?).await?;
     let name = settings.name.unwrap_or_else(host_name);
     info!("{name} listening on {}", listener.local_addr()?);
-    serve(listener, Answer::new(name, settings.delay, settings.size), stop).await;
+    serve(listener, Answer::new(name, settings.delay, settings.size).with(settings.fault), stop).await;
     Ok(())
 }
 

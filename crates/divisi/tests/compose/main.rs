@@ -3,8 +3,11 @@
 //! Every test has a project of its own and takes it down again. Without an engine they say so and pass; where `CI=true`
 //! that is a failure.
 
+#[path = "../support/caller.rs"]
+mod caller;
+#[path = "../support/engine.rs"]
 mod engine;
-mod load;
+#[path = "../support/project.rs"]
 mod project;
 mod readiness;
 mod scaling;

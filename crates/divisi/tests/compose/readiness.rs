@@ -3,20 +3,21 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::engine::{docker, engine};
-use crate::project::{Project, until};
-use crate::scaling::PLAIN;
+use crate::caller::until;
+use crate::engine::{Engine, engine};
+use crate::project::{PLAIN, Project};
+use crate::scaling::without_hold;
 
 /// The plain project, with a HEALTHCHECK that runs this. The images have no shell and need none.
 fn with_healthcheck(command: &str) -> String {
     let check = format!(
         "image: <echo>\n    healthcheck: {{ test: [\"CMD\", \"/divisi\", \"{command}\"], interval: 1s, retries: 1 }}"
     );
-    PLAIN.replace("image: <echo>", &check)
+    without_hold().replace("image: <echo>", &check)
 }
 
-fn health(container: &str) -> String {
-    docker(&["inspect", "--format", "{{.State.Health.Status}}", container])
+fn health(engine: &Engine, container: &str) -> String {
+    engine.docker(&["inspect", "--format", "{{.State.Health.Status}}", container])
 }
 
 #[test]
@@ -26,7 +27,7 @@ fn a_replica_with_a_healthcheck_is_ready_when_it_says_so() {
     project.scale(2);
     let mut caller = project.connect();
     caller.wait_for_a_replica();
-    let healthy = project.containers("echo").iter().any(|container| health(container) == "healthy");
+    let healthy = project.containers("echo").iter().any(|container| health(engine, container) == "healthy");
     assert!(healthy, "nobody was healthy when a replica answered");
     caller.wait_for_replicas(2);
 }
@@ -40,7 +41,7 @@ fn a_replica_that_is_unhealthy_gets_nothing() {
     let container = &project.containers("echo")[0];
     until("its HEALTHCHECK has failed", || {
         assert_eq!(caller.get().status(), 503, "its port accepts, but it is not healthy");
-        health(container) == "unhealthy"
+        health(engine, container) == "unhealthy"
     });
     for _ in 0..50 {
         let response = caller.get();
@@ -58,10 +59,10 @@ fn a_paused_replica_gets_nothing_until_it_goes_on() {
     let mut caller = project.connect();
     caller.wait_for_replicas(2);
     let paused = &project.containers("echo")[0];
-    docker(&["pause", paused]);
+    engine.docker(&["pause", paused]);
     // The engine tells the client before it tells its listeners.
     until("nobody waits for the paused one", || caller.names(30).len() == 1);
-    docker(&["unpause", paused]);
+    engine.docker(&["unpause", paused]);
     caller.wait_for_replicas(2);
 }
 
@@ -82,13 +83,13 @@ fn a_one_off_container_is_no_replica() {
         assert_eq!(caller.names(20), service);
         thread::sleep(Duration::from_millis(50));
     }
-    docker(&["rm", "--force", &name]);
+    engine.docker(&["rm", "--force", &name]);
 }
 
 #[test]
 fn with_two_services_the_client_is_told_what_to_write() {
     let Some(engine) = engine() else { return };
-    let project = Project::new(engine, &format!("{PLAIN}  other:\n    image: <echo>\n"));
+    let project = Project::new(engine, &format!("{}  other:\n    image: <echo>\n", without_hold()));
     project.scale(1);
     let mut caller = project.connect();
     until("both are seen", || caller.get().text().contains("other"));

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use divisi_testkit::client::{Client, Ending};
 
-use crate::engine::{docker, engine};
-use crate::project::{Caller, GET, Project, until};
-use crate::scaling::PLAIN;
+use crate::caller::{Caller, GET, until};
+use crate::engine::engine;
+use crate::project::{PLAIN, Project};
 
 #[test]
 fn a_compose_file_of_the_2016_program_works_with_another_image() {
@@ -57,9 +57,9 @@ fn divisi_finishes_what_it_has_begun_before_it_ends() {
     client.send(GET);
     // The request is on its way to a replica that takes two seconds.
     thread::sleep(Duration::from_millis(500));
-    docker(&["kill", "--signal", "TERM", container]);
+    engine.docker(&["kill", "--signal", "TERM", container]);
     let response = client.response();
     assert_eq!((response.status(), response.ending), (200, Ending::Complete));
-    until("divisi has ended", || docker(&["inspect", "--format", "{{.State.Running}}", container]) == "false");
-    assert_eq!(docker(&["inspect", "--format", "{{.State.ExitCode}}", container]), "0");
+    until("divisi has ended", || engine.docker(&["inspect", "--format", "{{.State.Running}}", container]) == "false");
+    assert_eq!(engine.docker(&["inspect", "--format", "{{.State.ExitCode}}", container]), "0");
 }

@@ -50,7 +50,20 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it and waits until its log says where it listens.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = command(args).stderr(Stdio::piped()).spawn().expect("the program runs");
+        Self::start_with(args, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut program = Self::spawn(args, variables);
+        program.addr = program.wait_for_address();
+        program
+    }
+
+    /// Starts it, and waits for nothing.
+    pub(crate) fn spawn(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child =
+            command(args).envs(variables.iter().copied()).stderr(Stdio::piped()).spawn().expect("the program runs");
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let written = Arc::clone(&log);
@@ -61,9 +74,7 @@ impl Program {
                 log.push('\n');
             }
         });
-        let mut program = Self { child, addr: String::new(), log };
-        program.addr = program.wait_for_address();
-        program
+        Self { child, addr: String::new(), log }
     }
 
     fn wait_for_address(&self) -> String {
@@ -100,7 +111,12 @@ impl Program {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        self.signal("TERM");
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
         assert!(sent.expect("a shell").success());
     }
 

@@ -1,87 +1,18 @@
-//! One Compose project of one test, and a client before it. Dropping it takes it down.
+//! A client that asks one request after the other, and what replicas say about themselves.
+
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use divisi_testkit::client::{Client, Ending, Response};
-use tempfile::TempDir;
-
-use crate::engine::{Engine, PREFIX, docker};
 
 /// How long Docker may take for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const GET: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-/// A Compose project.
-#[derive(Debug)]
-pub(crate) struct Project {
-    engine: &'static Engine,
-    name: String,
-    folder: TempDir,
-}
-
-impl Project {
-    /// A project with that Compose file, in which `<divisi>` and `<echo>` stand for the images; nothing runs yet.
-    pub(crate) fn new(engine: &'static Engine, file: &str) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(1);
-        let name = format!("{PREFIX}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = file.replace("<divisi>", &engine.image("divisi")).replace("<echo>", &engine.image("echo"));
-        fs::write(folder.path().join("docker-compose.yml"), file).expect("a file");
-        Self { engine, name, folder }
-    }
-
-    /// Runs Compose and returns what it says.
-    pub(crate) fn compose(&self, args: &[&str]) -> String {
-        let output = self.engine.compose(self.folder.path(), &self.name, args);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "compose {args:?}: {said}");
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    }
-
-    /// `up -d` with so many replicas of `echo`.
-    pub(crate) fn scale(&self, count: usize) {
-        self.compose(&["up", "-d", "--scale", &format!("echo={count}")]);
-    }
-
-    /// The containers of a service.
-    pub(crate) fn containers(&self, service: &str) -> Vec<String> {
-        self.compose(&["ps", "-q", service]).lines().map(str::to_owned).collect()
-    }
-
-    /// The addresses of a container, one per network.
-    pub(crate) fn addresses(&self, container: &str) -> Vec<String> {
-        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
-        docker(&["inspect", "--format", format, container]).split_whitespace().map(str::to_owned).collect()
-    }
-
-    /// Where divisi's port 8080 is published.
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.compose(&["port", "divisi", "8080"]).parse().expect("an address")
-    }
-
-    /// A client that connects when divisi listens.
-    pub(crate) fn connect(&self) -> Caller {
-        Caller::to(self.addr())
-    }
-}
-
-impl Drop for Project {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let logs = self.engine.compose(self.folder.path(), &self.name, &["logs", "--no-color", "--tail", "30"]);
-            println!("{}", String::from_utf8_lossy(&logs.stdout));
-        }
-        // What fails here is swept by the next run.
-        let down = ["down", "--volumes", "--remove-orphans", "--timeout", "0"];
-        self.engine.compose(self.folder.path(), &self.name, &down);
-    }
-}
 
 /// A client with one connection, which it makes anew where Docker's own proxy was there before ours.
 #[derive(Debug)]

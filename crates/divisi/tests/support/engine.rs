@@ -1,5 +1,7 @@
 //! The Docker engine, if there is one: found once, cleaned of what earlier runs left, and given the images.
 
+#![allow(dead_code, reason = "each test program uses its part")]
+
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
@@ -14,20 +16,27 @@ pub(crate) const PREFIX: &str = "divisi-e2e";
 const DOCKERFILE: &str = "\
 FROM scratch AS program
 COPY divisi /divisi
-LABEL divisi.test=image
+LABEL test.divisi=image
 FROM program AS divisi
 EXPOSE 8080
 ENTRYPOINT [\"/divisi\"]
 FROM program AS echo
 EXPOSE 9090
 ENTRYPOINT [\"/divisi\", \"echo\"]
+FROM echo AS next
+LABEL test.divisi=next
 ";
+
+/// Its images: divisi, the echo replica, and a release of that which differs in nothing but its label.
+pub(crate) const TARGETS: &[&str] = &["divisi", "echo", "next"];
 
 /// An engine with Compose and our images.
 #[derive(Debug)]
 pub(crate) struct Engine {
     compose: &'static [&'static str],
     tag: String,
+    /// What to write into `DOCKER_HOST`, where it is not the machine's own engine.
+    host: Option<String>,
 }
 
 /// The engine, or `None` with a word about it.
@@ -46,15 +55,26 @@ pub(crate) fn engine() -> Option<&'static Engine> {
 
 impl Engine {
     fn find() -> Result<Self, &'static str> {
-        if !succeeds(&["docker", "version"]) {
+        let all: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
+        let runs = |words: &[&str]| command(words).arg("version").output().is_ok_and(|output| output.status.success());
+        if !runs(&["docker"]) {
             return Err("Docker engine");
         }
-        let all: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
-        let compose = all.into_iter().find(|words| succeeds(&[words, &["version"][..]].concat()));
-        let engine = Self { compose: compose.ok_or("Docker Compose")?, tag: tag() };
+        let compose = all.into_iter().find(|words| runs(words)).ok_or("Docker Compose")?;
+        let engine = Self { compose, tag: tag(), host: None };
         engine.sweep();
         engine.build();
         Ok(engine)
+    }
+
+    /// Another engine of this machine, by its socket, with the same Compose; it has no images yet.
+    pub(crate) fn at(&self, socket: &Path) -> Self {
+        Self { compose: self.compose, tag: self.tag.clone(), host: Some(format!("unix://{}", socket.display())) }
+    }
+
+    /// Whether it can be reached.
+    pub(crate) fn answers(&self) -> bool {
+        self.command(&["docker", "version"]).output().is_ok_and(|output| output.status.success())
     }
 
     /// Our image of that name.
@@ -67,32 +87,60 @@ impl Engine {
         let mut words = self.compose.to_vec();
         words.extend(["--project-name", project]);
         words.extend(args);
-        command(&words).current_dir(folder).output().expect("Compose runs")
+        self.command(&words).current_dir(folder).output().expect("Compose runs")
     }
 
-    fn build(&self) {
+    /// Runs `docker` and returns what it says.
+    pub(crate) fn docker(&self, args: &[&str]) -> String {
+        let output = self.try_docker(args);
+        assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// The same, whatever comes of it.
+    pub(crate) fn try_docker(&self, args: &[&str]) -> Output {
+        self.command(&[&["docker"], args].concat()).output().expect("docker runs")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = command(words);
+        command.envs(self.host.as_ref().map(|host| ("DOCKER_HOST", host)));
+        command
+    }
+
+    /// Makes the images that are not there yet.
+    pub(crate) fn build(&self) {
         let context = tempfile::tempdir().expect("a folder");
         fs::write(context.path().join("Dockerfile"), DOCKERFILE).expect("a file");
         fs::copy(env!("CARGO_BIN_EXE_divisi"), context.path().join("divisi")).expect("a copy");
         let folder = context.path().to_str().expect("a path in UTF-8");
-        for target in ["divisi", "echo"] {
-            if !succeeds(&["docker", "image", "inspect", &self.image(target)]) {
-                docker(&["build", "--target", target, "--tag", &self.image(target), folder]);
+        for target in TARGETS {
+            if !self.try_docker(&["image", "inspect", &self.image(target)]).status.success() {
+                self.docker(&["build", "--target", target, "--tag", &self.image(target), folder]);
             }
         }
     }
 
     /// Removes what processes that are gone have left: a killed test cleans nothing.
     fn sweep(&self) {
-        let containers = docker(&["ps", "--all", "--format", "{{.ID}} {{.Label \"com.docker.compose.project\"}}"]);
+        let containers = self.docker(&["ps", "--all", "--format", "{{.ID}} {{.Label \"com.docker.compose.project\"}}"]);
         for (id, _) in lines_of_the_dead(&containers) {
-            try_docker(&["rm", "--force", "--volumes", id]);
+            self.try_docker(&["rm", "--force", "--volumes", id]);
         }
-        let networks = docker(&["network", "ls", "--format", "{{.ID}} {{.Name}}"]);
+        let networks = self.docker(&["network", "ls", "--format", "{{.ID}} {{.Name}}"]);
         for (id, _) in lines_of_the_dead(&networks) {
-            try_docker(&["network", "rm", id]);
+            self.try_docker(&["network", "rm", id]);
         }
-        try_docker(&["image", "prune", "--all", "--force", "--filter", "label=divisi.test", "--filter", "until=1h"]);
+        self.try_docker(&[
+            "image",
+            "prune",
+            "--all",
+            "--force",
+            "--filter",
+            "label=test.divisi",
+            "--filter",
+            "until=1h",
+        ]);
     }
 }
 
@@ -111,21 +159,6 @@ fn tag() -> String {
     let changed = binary.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     (binary.len(), changed, DOCKERFILE, env!("CARGO_BIN_EXE_divisi")).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
-}
-
-/// Runs `docker` and returns what it says.
-pub(crate) fn docker(args: &[&str]) -> String {
-    let output = try_docker(args);
-    assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-fn try_docker(args: &[&str]) -> Output {
-    command(&[&["docker"], args].concat()).output().expect("docker runs")
-}
-
-fn succeeds(words: &[&str]) -> bool {
-    command(words).output().is_ok_and(|output| output.status.success())
 }
 
 fn command(words: &[&str]) -> Command {
