@@ -8,6 +8,10 @@ use crate::replica::{Health, Lease, Readiness, Replica};
 use crate::service::NoReplica;
 use crate::tried::Tried;
 
+/// An idle replica lets its turn go by only if it is so many times slower than another idle one. Were it less, a single late
+/// answer would keep it from the requests of a quiet service for seconds.
+const MUCH_SLOWER: f32 = 4.0;
+
 /// The replicas among which one request is to find its own.
 #[derive(Debug)]
 pub(crate) struct Candidates<'a> {
@@ -70,6 +74,13 @@ impl Candidates<'_> {
         }
         let cost = a.cost(latency, self.slow_start, self.now);
         if b.cost(other, self.slow_start, self.now) < cost { second } else { first }
+    }
+
+    /// Whether neither of the two has anything to do, and the first is not much slower.
+    pub(crate) fn are_idle(&self, first: usize, second: usize) -> bool {
+        let (a, b) = (&self.ready[first], &self.ready[second]);
+        let is_idle = a.in_flight() == 0 && b.in_flight() == 0;
+        is_idle && a.estimate(self.now).zip(b.estimate(self.now)).is_none_or(|(a, b)| a < b * MUCH_SLOWER)
     }
 
     /// A lease on that one, or on the next that gives one: between the look and the claim the world may have changed.

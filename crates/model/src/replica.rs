@@ -104,6 +104,10 @@ impl Card {
     }
 }
 
+/// How many good answers make up for a failure: a replica that fails every second request is bad, too, and would never fail five
+/// times in a row for long.
+const FAILURE: u32 = 2;
+
 /// Why a request failed at a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -129,7 +133,7 @@ pub struct Replica {
     health: AtomicU8,
     in_flight: AtomicUsize,
     latency: Latency,
-    /// Failed requests in a row.
+    /// Failed requests, each [`FAILURE`], that have not been made up for by good ones, each 1.
     failures: AtomicU32,
     /// How often it was ejected in a row.
     ejections: AtomicU32,
@@ -303,7 +307,7 @@ impl Replica {
     /// Counts a failure. Returns whether that took the replica out, so that somebody must see when it can come back.
     fn fail(&self, failure: Failure, now: Moment) -> bool {
         let spec = self.state.spec();
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let failures = self.failures.fetch_add(FAILURE, Ordering::Relaxed) + FAILURE;
         let rules = &spec.ejection;
         // Noted first: whoever sees that it is out also sees why and when.
         match failure {
@@ -315,7 +319,7 @@ impl Replica {
             }
             Failure::Other => {
                 let note = || self.note_ejection(rules, now);
-                let enough = rules.failures > 0 && failures >= rules.failures;
+                let enough = rules.failures > 0 && failures >= rules.failures.saturating_mul(FAILURE);
                 enough && self.state.change_health(self, Health::Up, Health::Ejected, note)
             }
         }
@@ -341,9 +345,9 @@ impl Replica {
         ejected + rules.time.saturating_mul(1 << times.saturating_sub(1).min(20)).min(rules.most)
     }
 
-    /// It answered a probe and gets requests again; one failure takes it out again, until a request has succeeded.
+    /// It answered a probe and gets requests again; one failure takes it out again, until some requests have succeeded.
     pub fn readmit(&self, spec: &Spec, now: Moment) -> bool {
-        self.failures.store(spec.ejection.failures.saturating_sub(1), Ordering::Relaxed);
+        self.failures.store(spec.ejection.failures.saturating_sub(1).saturating_mul(FAILURE), Ordering::Relaxed);
         self.readmitted_at.store(now.as_nanos(), Ordering::Relaxed);
         self.change_health(Health::Ejected, Health::Up)
     }
@@ -373,9 +377,10 @@ impl Lease {
         if !good {
             return self.replica.fail(Failure::Other, now);
         }
-        // Read first: a line that all workers write to is dear.
-        if self.replica.failures.load(Ordering::Relaxed) > 0 {
-            self.replica.failures.store(0, Ordering::Relaxed);
+        // Read first: a line that all workers write to is dear. A lost update is one good answer that does not count.
+        let failures = self.replica.failures.load(Ordering::Relaxed);
+        if failures > 0 {
+            self.replica.failures.store(failures - 1, Ordering::Relaxed);
         }
         false
     }
@@ -455,18 +460,29 @@ mod tests {
         let at = |millis: u64| Moment::from_nanos(millis * 1_000_000);
         let lease = claim(&replica).expect("ready");
         assert!((0..4).all(|_| !lease.failed(Failure::Other, at(0))));
-        lease.answered(true, at(0));
-        assert!((0..4).all(|_| !lease.answered(false, at(0))), "a success in between counts");
+        (0..2).for_each(|_| assert!(!lease.answered(true, at(0))));
+        assert!(!lease.failed(Failure::Other, at(0)), "two good answers make up for a failure");
         assert!(lease.failed(Failure::Other, at(1000)));
         assert_eq!((replica.health(), replica.retry_at(&spec)), (Health::Ejected, at(2000)));
         assert!(replica.readmit(&spec, at(2000)));
         assert!(lease.failed(Failure::Other, at(2500)), "once is enough after a return");
         assert_eq!(replica.retry_at(&spec), at(4500));
         assert!(replica.readmit(&spec, at(4500)));
-        lease.answered(true, at(4600));
+        (0..8).for_each(|_| assert!(!lease.answered(true, at(4600))));
         assert!((0..4).all(|_| !lease.failed(Failure::Other, at(70_000))));
         assert!(lease.failed(Failure::Other, at(70_000)));
         assert_eq!(replica.retry_at(&spec), at(71_000), "old ejections are forgotten");
+    }
+
+    #[test]
+    fn one_that_fails_every_second_request_is_taken_out() {
+        let replica = replica(Readiness::Ready);
+        let lease = claim(&replica).expect("ready");
+        let ejected_after = (0..100).position(|n| lease.answered(n % 2 == 0, NOW));
+        assert!(ejected_after.is_some_and(|n| n < 25), "{ejected_after:?}");
+        let replica = self::replica(Readiness::Ready);
+        let lease = claim(&replica).expect("ready");
+        assert!((0..1000).all(|n| !lease.answered(n % 4 != 0, NOW)), "one of four is borne");
     }
 
     #[test]

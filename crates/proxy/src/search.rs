@@ -122,11 +122,13 @@ impl<'a> Search<'a> {
         let Failed { error, reused } = failed;
         // A connection from the pool may have been closed before the request came: the replica itself is not to blame.
         let was_stale = reused && error.is_unanswered();
-        if !was_stale {
+        self.attempts += 1;
+        let is_final = !self.may_retry(&error, body, begun);
+        // Where there is no second attempt nobody will ever know; but a request that was received deserved an answer.
+        if !was_stale || is_final && !matches!(error, Error::Unreceived) {
             report(self.worker, &lease, &error);
         }
-        self.attempts += 1;
-        if !self.may_retry(&error, body, begun) {
+        if is_final {
             return Err(error);
         }
         self.fresh = was_stale;

@@ -5,6 +5,7 @@
 //! One of the two is the next in turn, the other is drawn at random. Two random ones balance as well under load, but a quiet
 //! service would get ten requests on six or seven of its ten replicas.
 
+use super::{accept, random};
 use crate::candidates::Candidates;
 
 pub(super) fn choose(candidates: &Candidates<'_>, turn: usize) -> Option<usize> {
@@ -15,8 +16,11 @@ pub(super) fn choose(candidates: &Candidates<'_>, turn: usize) -> Option<usize> 
     }
     // Drawn from the others, so that the two always differ.
     let draw = || Some((next + 1 + fastrand::usize(..count - 1)) % count).filter(|&at| candidates.is_usable(at));
-    let other = draw().or_else(draw);
-    Some(other.map_or(next, |other| candidates.better(next, other)))
+    let Some(other) = draw().or_else(draw) else { return Some(next) };
+    if !candidates.are_idle(next, other) {
+        return Some(candidates.better(next, other));
+    }
+    if accept::by_weight(candidates, next) { Some(next) } else { random::choose(candidates) }
 }
 
 #[cfg(test)]
@@ -49,6 +53,24 @@ mod tests {
         }
         let slow = (0..1000).filter(|&turn| choose(&crowd.candidates(), turn) == Some(4)).count();
         assert_eq!(slow, 0);
+    }
+
+    #[test]
+    fn one_late_answer_keeps_nobody_from_a_quiet_service() {
+        let crowd = crowd(10);
+        for at in 0..10 {
+            crowd.answer_after(at, if at == 4 { 35 } else { 1 });
+        }
+        let mut chosen: Vec<_> = (0..10).filter_map(|turn| choose(&crowd.candidates(), turn)).collect();
+        chosen.sort_unstable();
+        assert_eq!(chosen, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn weight_divides_a_quiet_service_too() {
+        let crowd = heavy(&[1, 3]);
+        let light = (0..4000).filter(|&turn| choose(&crowd.candidates(), turn) == Some(0)).count();
+        assert!((850..1150).contains(&light), "{light} of 4000");
     }
 
     #[test]
