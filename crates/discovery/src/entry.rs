@@ -48,8 +48,8 @@ pub(crate) struct Entry {
     pub(crate) failed: bool,
     /// What the log last said about its inspection.
     pub(crate) nonsense: Option<String>,
-    /// A signal, and when it came, of which only an inspection can tell whether it begins the stop.
-    pub(crate) signalled: Option<(u8, Instant)>,
+    /// Signals, and when they came, of which only an inspection can tell whether they begin the stop.
+    pub(crate) signalled: Vec<(u8, Instant)>,
     /// Until when its stop may take.
     pub(crate) draining: Option<Instant>,
     /// Whether its port accepted a connection in this run.
@@ -79,7 +79,7 @@ impl Entry {
             asked: false,
             failed: false,
             nonsense: None,
-            signalled: None,
+            signalled: Vec::new(),
             draining: None,
             accepts: false,
             refuses: false,

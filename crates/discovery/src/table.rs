@@ -145,7 +145,7 @@ impl Table {
                 self.jobs.push(Job::InspectOwn);
             }
         } else if self.is_old(&event) {
-            // It was told twice, or late.
+            self.hear_old(&event, now);
         } else if event.what == What::Started {
             self.start(event, now);
         } else if self.entries.contains_key(&event.id) {
@@ -158,6 +158,22 @@ impl Table {
     fn is_old(&mut self, event: &Event) -> bool {
         let entry = self.entries.get_mut(&event.id);
         entry.is_some_and(|entry| entry.timeline.is_old(event, entry.container.started))
+    }
+
+    /// It was told twice, or late. It says no more than that the container may have been started again.
+    fn hear_old(&mut self, event: &Event, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&event.id) else { return };
+        if !entry.timeline.is_first_sign_of_rerun(event) {
+            return;
+        }
+        entry.accepts = false;
+        if let (Some(replica), Some(chosen)) = (entry.replica.take(), &mut self.chosen) {
+            let before = chosen.count();
+            settle::turn_to(&replica, Readiness::Gone, chosen.spec().drain, now);
+            self.changed |= chosen.retire(entry);
+            self.news.tell(now, &entry.container.name, &Turn::Gone, before, chosen.count());
+        }
+        self.drain(&event.id, None);
     }
 
     fn start(&mut self, event: Event, now: Instant) {
@@ -234,7 +250,9 @@ impl Table {
         let Some(entry) = self.entries.get_mut(id) else { return };
         let rule = entry.container.stop;
         if rule.is_none() {
-            entry.signalled = Some((number, now));
+            // Each once: there are only so many.
+            entry.signalled.retain(|(other, _)| *other != number);
+            entry.signalled.push((number, now));
             // One that stops most containers is taken for a stop until it is known better.
             let is_pressing = !matches!(number, signal::KILL | signal::TERM);
             if !std::mem::replace(&mut entry.asked, true) || is_pressing {

@@ -14,6 +14,8 @@ pub(crate) struct Timeline {
     began: i64,
     health: i64,
     pause: i64,
+    /// Whether an end before the beginning was heard of that only an inspection told.
+    is_rerun: bool,
 }
 
 impl Timeline {
@@ -42,6 +44,12 @@ impl Timeline {
         let is_old = event.at < *last;
         *last = event.at.max(*last);
         is_old
+    }
+
+    /// Whether an old event shows that this run is not the one in which the container was listed, but a later one. An
+    /// inspection that was answered after a restart can arrive before the events of the restart: then it makes them old.
+    pub(crate) fn is_first_sign_of_rerun(&mut self, old: &Event) -> bool {
+        self.began == 0 && old.what == What::Ended && !std::mem::replace(&mut self.is_rerun, true)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use divisi_model::{Failure, Moment};
+use divisi_model::Moment;
 use tracing::{info, warn};
 
 use crate::patient::Turn;
@@ -11,8 +11,8 @@ use crate::patient::Turn;
 impl fmt::Display for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ejected(Failure::Refused) => f.write_str("is out: it refused a connection"),
-            Self::Ejected(Failure::Other) => f.write_str("is out: requests failed at it, one after the other"),
+            Self::Ejected => f.write_str("is out: requests failed at it, one after the other"),
+            Self::Refused => f.write_str("is down: it refused a connection"),
             Self::Away => f.write_str("is down: it accepts no connections"),
             Self::Failed(1, last) => write!(f, "is down: its check failed ({last})"),
             Self::Failed(times, last) => write!(f, "is down: its check failed {times} times in a row ({last})"),

@@ -4,15 +4,16 @@
 //! |---|---|---|---|---|---|
 //! | Up | its check | the interval | | Down, after some | Down, after some |
 //! | Down | its check, else to accept | a quick pace while it is new or refuses, else the interval | Up, after some | | |
-//! | Ejected | its check, else to accept if it refused, else a ping | from its time on, at the interval or ever more seldom | Up | Down, where a check says so often enough | Down |
+//! | Ejected | its check, else a ping | from its time on, at the interval or ever more seldom | Up | Down, where a check says so often enough | Down |
 //!
-//! "After some" is what the service's check says, and once where there is none.
+//! "After some" is what the service's check says; once where there is none, or where all that speaks against it is that a
+//! request was refused a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use divisi_model::spec::Question;
-use divisi_model::{Failure, Health, Moment, Replica, Spec};
+use divisi_model::{Health, Moment, Replica, Spec};
 
 use crate::pace::Pace;
 use crate::visit::{Answer, Inquiry};
@@ -35,7 +36,9 @@ enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// Requests failed at it.
-    Ejected(Failure),
+    Ejected,
+    /// A request was refused a connection.
+    Refused,
     /// Nobody is there to accept a connection.
     Away,
     /// So many checks failed, the last with this answer.
@@ -72,14 +75,14 @@ impl Patient {
     pub(crate) fn new(replica: Arc<Replica>, spec: Arc<Spec>, now: Moment) -> Self {
         let health = replica.health();
         Self {
-            replica,
             spec,
             health,
             since: now,
             pause: Duration::ZERO,
             streak: 0,
-            is_away: false,
-            was_up: health != Health::Down,
+            is_away: replica.has_refused(),
+            was_up: health != Health::Down || replica.has_refused(),
+            replica,
             is_late_said: false,
         }
     }
@@ -92,11 +95,8 @@ impl Patient {
             Question::None => match self.health {
                 Health::Up => None,
                 Health::Down => Some(Inquiry::Connect),
-                Health::Ejected => match self.replica.ejected_for() {
-                    Failure::Refused => Some(Inquiry::Connect),
-                    // A process that hangs accepts connections as before: the kernel does that for it.
-                    Failure::Other => Some(Inquiry::Ping),
-                },
+                // A process that hangs accepts connections as before: the kernel does that for it.
+                Health::Ejected => Some(Inquiry::Ping),
             },
         }
     }
@@ -121,9 +121,13 @@ impl Patient {
         is_other
     }
 
-    /// That it was taken out, if it was.
+    /// That requests took it out, if they did.
     pub(crate) fn ejection(&self) -> Option<Turn> {
-        (self.health == Health::Ejected).then(|| Turn::Ejected(self.replica.ejected_for()))
+        match self.health {
+            Health::Ejected => Some(Turn::Ejected),
+            Health::Down if self.replica.has_refused() => Some(Turn::Refused),
+            Health::Down | Health::Up => None,
+        }
     }
 
     /// The user wants something else of its service. Tells what became of it, and whether it is to be asked anew.
@@ -158,14 +162,12 @@ impl Patient {
                 self.break_streak();
                 self.complain(answer, now)
             }
-            (Health::Ejected, Verdict::Away) => {
-                let is_news = self.replica.ejected_for() == Failure::Other;
-                self.turn_to(Health::Down, Turn::Away, now).filter(|_| is_news)
-            }
+            (Health::Ejected, Verdict::Away) => self.turn_to(Health::Down, Turn::Away, now),
             (Health::Ejected, Verdict::Well) => self.turn_to(Health::Up, Turn::Back(answer), now),
             (Health::Ejected, Verdict::Unwell) if !self.is_checked() => self.second_chance(answer, now),
             (Health::Down, _) => {
-                let enough = if self.is_checked() { self.spec.check.up } else { 1 };
+                let is_for_checks = self.is_checked() && !self.replica.has_refused();
+                let enough = if is_for_checks { self.spec.check.up } else { 1 };
                 self.count(enough, Health::Up, Turn::Back(answer), now)
             }
             (Health::Up | Health::Ejected, _) => {
@@ -257,6 +259,6 @@ impl Patient {
         self.since = now;
         self.pause = Duration::ZERO;
         self.streak = 0;
-        self.is_away = false;
+        self.is_away = self.replica.has_refused();
     }
 }

@@ -87,10 +87,13 @@ impl Table {
         match answer {
             Some(container) if container.life != Life::Ended => {
                 self.learn(id, container, state);
-                let signalled = self.entries.get_mut(id).and_then(|entry| entry.signalled.take());
-                if let Some((number, at)) = signalled {
+                let signalled = self.entries.get_mut(id).map(|entry| std::mem::take(&mut entry.signalled));
+                let signalled = signalled.unwrap_or_default();
+                if !signalled.is_empty() {
                     // So far that was a guess.
                     self.drain(id, None);
+                }
+                for (number, at) in signalled {
                     self.signal(id, number, at);
                 }
             }

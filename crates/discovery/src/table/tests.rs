@@ -212,6 +212,18 @@ fn a_stop_is_judged_again_once_it_is_known_how_the_container_stops() {
 }
 
 #[test]
+fn a_signal_that_stops_nothing_does_not_hide_the_one_before_it() {
+    let mut world = World::with(&[Container { stop: None, ..container("a", 1) }]);
+    for number in [15, 1, 15, 1] {
+        world.event("a", What::Signalled(number));
+    }
+    world.table.inspected(&"a".into(), u64::MAX, Some(container("a", 1)), world.now);
+    world.commit();
+    assert!(world.names().is_empty(), "its stop has begun");
+    assert_eq!(world.table.deadlines.len(), 1);
+}
+
+#[test]
 fn a_second_signal_moves_the_deadline_and_an_end_removes_it() {
     let mut world = World::with(&[container("a", 1)]);
     world.event("a", What::Signalled(15));

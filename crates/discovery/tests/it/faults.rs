@@ -30,6 +30,10 @@ fn what_changed_while_the_engine_was_away_is_seen_within_a_second_of_its_return(
     let goes = engine.run_silently(replica(2, port.number()));
     let mut settings = web(&engine);
     settings.tuning = Tuning::default();
+    assert!(
+        settings.tuning.backoff_most <= Duration::from_millis(500),
+        "an attempt, a list and a probe fit into a second"
+    );
     let discovery = Discovery::start(settings);
     discovery.until_ready(&["shop-web-1", "shop-web-2"]);
     let kept = discovery.ready();

@@ -4,6 +4,7 @@ mod choice;
 mod engine;
 mod faults;
 mod harness;
+mod labels;
 mod lifecycle;
 mod measure;
 mod networks;

@@ -15,9 +15,13 @@ impl World {
     /// Answers every inspection that is wanted with a running container, and lets every probe succeed.
     fn settle(&mut self) {
         for job in self.table.take_jobs() {
-            if let Job::Inspect { id, ticket, .. } = job {
-                let found = Container { started: Some(90 * SECOND), ..container(&id, 1) };
-                self.table.inspected(&id, ticket, Some(found), self.now);
+            match job {
+                Job::Inspect { id, ticket, .. } => {
+                    let found = Container { started: Some(90 * SECOND), ..container(&id, 1) };
+                    self.table.inspected(&id, ticket, Some(found), self.now);
+                }
+                Job::Probe(id, replica) => self.table.probed(&id, replica.id(), true),
+                Job::InspectOwn | Job::List => {}
             }
         }
         self.commit();
@@ -66,21 +70,43 @@ fn a_clock_that_is_set_back_hides_nothing() {
     assert_eq!(world.names(), ["a"]);
 }
 
-#[test]
-fn an_inspection_says_when_the_run_began() {
+/// A world in which `a` was listed, is ready, and was then inspected: it began at 90.
+fn inspected() -> (World, Arc<Replica>) {
     let mut world = World::with(&[]);
     world.list(&[Container { stop: None, ..container("a", 1) }]);
     world.commit();
     world.settle();
     let replica = world.ready().remove(0);
-    // Its start is told after the list that already had it, and so is the end of the run before.
-    world.at(89, "a", What::Ended);
+    (world, replica)
+}
+
+#[test]
+fn an_inspection_says_when_the_run_began() {
+    let (mut world, replica) = inspected();
     world.at(90, "a", What::Started);
-    assert_eq!((world.names(), replica.readiness()), (vec!["a".to_owned()], Readiness::Ready));
+    for what in [What::Started, What::Signalled(15), What::Paused] {
+        world.at(89, "a", what);
+        assert_eq!((world.names(), replica.readiness()), (vec!["a".to_owned()], Readiness::Ready), "{what:?}");
+    }
     world.list(&[container("a", 1)]);
     world.commit();
-    world.at(89, "a", What::Ended);
+    world.at(89, "a", What::Paused);
     assert_eq!(replica.readiness(), Readiness::Ready, "a list does not say when, and takes nothing away");
+}
+
+/// It was inspected after its restart, of which the events come later.
+#[test]
+fn a_restart_is_noticed_even_when_an_inspection_has_hidden_it() {
+    let (mut world, before) = inspected();
+    world.at(88, "a", What::Signalled(15));
+    world.at(89, "a", What::Ended);
+    assert_eq!(before.readiness(), Readiness::Gone);
+    world.settle();
+    let after = world.ready().remove(0);
+    assert_ne!(after.id(), before.id());
+    world.at(90, "a", What::Started);
+    world.at(89, "a", What::Ended);
+    assert_eq!((world.names(), after.readiness()), (vec!["a".to_owned()], Readiness::Ready), "once is enough");
 }
 
 #[test]
