@@ -1,6 +1,6 @@
 //! How to pick a replica: one algorithm per file, each a function of the candidates.
 //!
-//! Who may be picked at all (ready, well, not tried before, below its limit) is for [`Candidates`] to say, for all of them.
+//! Who may be picked at all (ready, well, not tried before, below its limit) is for `Candidates` to say, for all of them.
 
 mod accept;
 pub(crate) mod affinity;
