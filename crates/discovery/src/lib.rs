@@ -39,6 +39,8 @@ mod port;
 mod probe;
 mod settings;
 mod signal;
+#[cfg(test)]
+mod simulation;
 mod stamp;
 mod table;
 mod timeline;

@@ -6,6 +6,8 @@
 mod answers;
 mod chosen;
 mod labels;
+#[cfg(test)]
+mod peek;
 mod publish;
 mod settle;
 #[cfg(test)]

@@ -1,0 +1,322 @@
+//! What must hold, whatever happens. Everything here is counted anew, beside what the rooms under test count themselves.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use divisi_model::{Health, Lease, Moment, NoReplica, Readiness, Replica, ReplicaId, Service, Snapshot, Spec, Tried};
+
+use super::engine::Found;
+use super::millis;
+use super::play::{DRAIN, Simulation, TICK, Tally};
+use super::request::{Outcome, Phase, Request};
+use super::world::Truth;
+use crate::container::{ContainerId, Life, StopRule};
+use crate::engine::List;
+use crate::event::{Event, What};
+use crate::table::Table;
+
+/// How long the first in the line may wait while somebody has room: two ticks, and the time to get up.
+const PATIENCE: Duration = millis(105);
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Laws {
+    pub(super) tally: Tally,
+    /// Containers whose stop was heard of and whose end was not.
+    stopped: HashMap<ContainerId, Stop>,
+    /// By name, which in a simulation never passes to another container.
+    ids: HashMap<String, ContainerId>,
+    rules: HashMap<ContainerId, StopRule>,
+    stop_margin: Duration,
+    /// Containers of which something was heard since the last snapshot that allows another replica for them.
+    changed: HashSet<ContainerId>,
+    /// Since when those that leave have been leaving, as long as somebody is there.
+    leaving: BTreeMap<ReplicaId, Duration>,
+    /// Since when there has been room without a break.
+    room_since: Option<Duration>,
+    /// The first in the line, by its order of arrival, and since when it is.
+    head: Option<(u64, Duration)>,
+    /// By second: requests that came, attempts beyond their first.
+    seconds: BTreeMap<u64, (u64, u64)>,
+    /// What inspections there may be at most, and how many there were.
+    may_ask: usize,
+    asked: usize,
+}
+
+/// A stop that was heard of.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    /// When it began, by the engine's clock.
+    at: i64,
+    /// The container's row then.
+    born: u64,
+    /// Until when it gets no requests.
+    until: Instant,
+}
+
+impl Laws {
+    pub(super) fn new(stop_margin: Duration) -> Self {
+        Self { stop_margin, ..Self::default() }
+    }
+
+    /// A container is made or renamed.
+    pub(super) fn meets(&mut self, truth: &Truth) {
+        self.ids.insert(truth.name.clone(), Arc::clone(&truth.id));
+        self.rules.insert(Arc::clone(&truth.id), truth.stop);
+    }
+
+    /// An event is about to be applied.
+    pub(super) fn applies(&mut self, event: &Event, table: &Table, now: Instant) {
+        self.tally.events += 1;
+        self.may_ask += 1;
+        if matches!(event.what, What::Started | What::Ended | What::Rewired) {
+            self.changed.insert(Arc::clone(&event.id));
+        }
+        if let (Some(born), Some(rule)) = (table.born(&event.id), self.rules.get(&event.id))
+            && table.is_stopped_by(event, *rule)
+        {
+            let stop = Stop { at: event.at, born, until: now + rule.timeout + self.stop_margin };
+            self.stopped.insert(Arc::clone(&event.id), stop);
+        }
+        if event.what == What::Ended && self.stopped.get(&event.id).is_some_and(|stop| stop.at < event.at) {
+            self.stopped.remove(&event.id);
+        }
+    }
+
+    /// A list is about to be applied.
+    pub(super) fn lists(&mut self, list: &List) {
+        self.may_ask += list.containers.len();
+        let named: HashSet<_> = list.containers.iter().map(|container| &container.id).collect();
+        self.changed.extend(self.ids.values().filter(|id| !named.contains(id)).cloned());
+        // Its address may be another.
+        self.changed.extend(list.containers.iter().map(|container| Arc::clone(&container.id)));
+    }
+
+    /// An inspection is about to be applied.
+    pub(super) fn inspects(&mut self, id: &ContainerId, found: &Found) {
+        if matches!(found, Found::One(_)) {
+            self.changed.insert(Arc::clone(id));
+        }
+    }
+
+    /// The engine is asked for a container. Never more often than something was heard.
+    pub(super) fn asks(&mut self) {
+        self.asked += 1;
+        self.tally.inspections += 1;
+        assert!(self.asked <= self.may_ask, "more inspections than news");
+    }
+
+    /// Another snapshot is about to be published.
+    pub(super) fn publishes(&mut self, last: &Snapshot, next: &Snapshot) {
+        self.tally.snapshots += 1;
+        let changed = std::mem::take(&mut self.changed);
+        let (Ok(last), Ok(next)) = (last.route(), next.route()) else { return };
+        assert!(Arc::ptr_eq(last.state(), next.state()), "the same service has another state");
+        for replica in next.ready() {
+            assert_eq!(replica.readiness(), Readiness::Ready, "{} is published", replica.name());
+            let of_old = |old: &&Arc<Replica>| old.name() == replica.name() && old.addr() == replica.addr();
+            let id = self.ids.get(replica.name());
+            if let Some(old) = last.ready().iter().find(of_old).filter(|_| id.is_none_or(|id| !changed.contains(id))) {
+                assert!(Arc::ptr_eq(old, replica), "{} has not changed and is another replica", replica.name());
+            }
+        }
+        let numbers: Vec<_> = next.ready().iter().map(|replica| replica.number()).collect();
+        assert!(numbers.is_sorted(), "{numbers:?}");
+    }
+
+    pub(super) fn ends(&mut self, outcome: Outcome) {
+        *(match outcome {
+            Outcome::Answered => &mut self.tally.answered,
+            Outcome::Failed => &mut self.tally.failed,
+            Outcome::Unheld | Outcome::Unrouted => &mut self.tally.unheld,
+            Outcome::Left => &mut self.tally.left,
+        }) += 1;
+    }
+
+    /// A request has looked for a replica.
+    pub(super) fn picks(
+        &mut self,
+        service: &Service,
+        tried: &Tried,
+        picked: &Result<Lease, NoReplica>,
+        table: &Table,
+        now: Instant,
+    ) {
+        let all = uses_ejected(service);
+        let is_willing = |replica: &&Arc<Replica>| {
+            replica.readiness() == Readiness::Ready
+                && (replica.health() == Health::Up || all && replica.health() == Health::Ejected)
+        };
+        let limit = service.spec().replica_limit.map_or(usize::MAX, |limit| limit as usize);
+        let willing: Vec<_> = service.ready().iter().filter(is_willing).collect();
+        let untried = || willing.iter().filter(|replica| !tried.contains(replica.id()));
+        match picked {
+            Ok(lease) => {
+                let replica = lease.replica();
+                self.tally.leases += 1;
+                self.seconds.entry(second(Moment::of(now))).or_default().0 += u64::from(tried.is_empty());
+                self.tally.desperate += u64::from(replica.health() == Health::Ejected);
+                let name = replica.name();
+                assert!(untried().any(|other| Arc::ptr_eq(other, replica)), "{name} should not have been picked");
+                assert!(replica.in_flight() <= limit, "{name} has more than it may");
+                let stop = self.ids.get(name).and_then(|id| Some((table.born(id)?, self.stopped.get(id)?)));
+                let is_over = stop.is_none_or(|(born, stop)| born != stop.born || stop.until <= now);
+                assert!(is_over, "{name} got a request although its stop had begun");
+            }
+            Err(NoReplica::NoneReady) => assert!(willing.is_empty(), "{} are ready", willing.len()),
+            Err(NoReplica::Tried) => assert!(!willing.is_empty() && untried().count() == 0, "somebody was not tried"),
+            Err(NoReplica::Busy) => {
+                assert!(untried().count() > 0, "nobody is there to be busy");
+                assert!(untried().all(|replica| replica.in_flight() >= limit), "somebody has room");
+            }
+        }
+    }
+
+    /// One that waits has looked for a replica: nobody else may who came later.
+    pub(super) fn looks(&self, number: u64, requests: &BTreeMap<u64, Request>) {
+        let waits = requests.get(&number).and_then(|request| request.waits);
+        assert_eq!(waits, first_in_line(requests), "request {number} overtakes");
+    }
+
+    /// A request was let in, or not.
+    pub(super) fn enters(&self, service: &Service, enters: bool, others: usize) {
+        let limit = service.spec().service_limit.map_or(usize::MAX, |limit| limit as usize);
+        assert_eq!(enters, others < limit, "{others} requests, {limit} allowed");
+    }
+
+    /// One wants another attempt.
+    pub(super) fn retries(&mut self, may: bool, spec: &Spec, now: Moment) {
+        if !may {
+            self.tally.overdrawn += 1;
+            return;
+        }
+        self.tally.retries += 1;
+        let number = second(now);
+        self.seconds.entry(number).or_default().1 += 1;
+        let recent = self.seconds.range(number.saturating_sub(9)..).map(|(_, second)| *second);
+        let (requests, retries) = recent.fold((0, 0), |sum, second| (sum.0 + second.0, sum.1 + second.1));
+        let limits = &spec.retry;
+        let allowed = (requests * u64::from(limits.percent) / 100).max(u64::from(limits.per_second) * 10);
+        assert!(retries <= allowed, "{retries} retries for {requests} requests within ten seconds");
+    }
+}
+
+/// Who of those that wait came first.
+fn first_in_line(requests: &BTreeMap<u64, Request>) -> Option<u64> {
+    let in_line = requests.values().filter(|request| matches!(request.phase, Phase::Waiting(_)));
+    in_line.filter_map(|request| request.waits).min()
+}
+
+fn second(now: Moment) -> u64 {
+    now.as_nanos() / 1_000_000_000
+}
+
+/// More than half of those that could be used have failed, so all are used.
+fn uses_ejected(service: &Service) -> bool {
+    let count = |health| service.ready().iter().filter(|replica| replica.health() == health).count();
+    let (up, ejected) = (count(Health::Up), count(Health::Ejected));
+    ejected * 2 > up + ejected
+}
+
+impl Simulation {
+    /// What must hold after every step.
+    pub(super) fn judge(&mut self) {
+        let Some(service) = self.service() else {
+            assert!(self.requests.is_empty() || self.house.table.is_listed(), "nobody can be on the way to nobody");
+            return;
+        };
+        self.judge_counts(&service);
+        for replica in service.ready() {
+            assert_eq!(replica.readiness(), Readiness::Ready, "{} is in the snapshot", replica.name());
+        }
+        self.judge_patience(&service);
+        self.judge_drains();
+    }
+
+    /// Whoever is at a replica is counted there, and nobody else; the same with the line.
+    fn judge_counts(&self, service: &Service) {
+        let mut held: HashMap<ReplicaId, (usize, &Arc<Replica>)> = HashMap::new();
+        let mut waiting = 0;
+        for request in self.requests.values() {
+            match &request.phase {
+                Phase::Trying(lease, _) => {
+                    held.entry(lease.replica().id()).or_insert_with(|| (0, lease.replica())).0 += 1
+                }
+                Phase::Waiting(_) => waiting += 1,
+                Phase::Pausing => {}
+            }
+        }
+        assert_eq!(service.state().waiting(), waiting, "those who wait");
+        for (count, replica) in held.values() {
+            assert_eq!(replica.in_flight(), *count, "in flight at {}", replica.name());
+        }
+        for replica in service.ready().iter().filter(|replica| !held.contains_key(&replica.id())) {
+            assert_eq!(replica.in_flight(), 0, "in flight at {}", replica.name());
+        }
+    }
+
+    /// Nobody waits while there is room.
+    fn judge_patience(&mut self, service: &Service) {
+        let limit = service.spec().replica_limit.map_or(usize::MAX, |limit| limit as usize);
+        let all = uses_ejected(service);
+        let has_room = service.ready().iter().any(|replica| {
+            let is_well = replica.health() == Health::Up || all && replica.health() == Health::Ejected;
+            is_well && replica.in_flight() < limit
+        });
+        let now = self.now;
+        let since = if has_room { *self.laws.room_since.get_or_insert(now) } else { now };
+        if !has_room {
+            self.laws.room_since = None;
+        }
+        let first = first_in_line(&self.requests);
+        if self.laws.head.map(|(place, _)| place) != first {
+            self.laws.head = first.map(|place| (place, now));
+        }
+        if let Some((_, head_since)) = self.laws.head {
+            let idle = now - since.max(head_since);
+            assert!(idle <= PATIENCE, "the first in the line waits although there has been room for {idle:?}");
+        }
+    }
+
+    /// Whoever is at a replica that leaves is gone when its time is over.
+    fn judge_drains(&mut self) {
+        let now = self.now;
+        let mut leaving = BTreeMap::new();
+        for request in self.requests.values() {
+            if let Phase::Trying(lease, _) = &request.phase
+                && matches!(lease.replica().readiness(), Readiness::Draining | Readiness::Gone)
+            {
+                let id = lease.replica().id();
+                let since = self.laws.leaving.get(&id).copied().unwrap_or(now);
+                let name = lease.replica().name();
+                assert!(now - since <= DRAIN + TICK, "a request is at {name}, which has left for {:?}", now - since);
+                leaving.insert(id, since);
+            }
+        }
+        self.laws.leaving = leaving;
+    }
+
+    /// What must hold when nothing has gone wrong for a while.
+    pub(super) fn judge_end(&mut self) {
+        assert!(self.requests.is_empty(), "requests without an end: {:?}", self.requests);
+        let tally = &self.laws.tally;
+        let ended = tally.answered + tally.failed + tally.unheld + tally.left;
+        assert_eq!(ended, tally.requests, "every request ends once");
+        let truths = &self.world.truths;
+        let mut wanted: Vec<_> = truths.iter().filter(|truth| truth.is_servable()).map(Truth::addr).collect();
+        let known = truths.iter().filter(|truth| truth.identity.key.service == "web" && truth.life != Life::Ended);
+        let service = self.service().expect("a service that is named is always known");
+        assert_eq!(service.known(), known.count(), "containers known");
+        let mut had: Vec<_> = service.ready().iter().map(|replica| replica.addr()).collect();
+        wanted.sort_unstable();
+        had.sort_unstable();
+        assert_eq!(had, wanted, "who gets requests and who ought to");
+        for replica in service.ready() {
+            assert_eq!((replica.health(), replica.in_flight()), (Health::Up, 0), "{}", replica.name());
+        }
+        assert!(self.house.prober.due().is_none(), "nobody is starting, and somebody is asked");
+        let is_checked = service.spec().check.question != divisi_model::spec::Question::None;
+        assert!(is_checked || self.house.ward.due().is_none(), "nobody is ill, and somebody is looked after");
+    }
+}
