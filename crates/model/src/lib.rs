@@ -9,6 +9,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`route`] | which service a request belongs to |
 //! | [`snapshot`] | one immutable world, and the cell in which it is swapped |
 //! | [`service`] | a Compose service: its ready replicas and how to pick among them |
 //! | [`spec`] | what users may want of a service |
@@ -32,6 +33,7 @@ mod latency;
 pub mod moment;
 pub mod policy;
 pub mod replica;
+pub mod route;
 pub mod service;
 pub mod snapshot;
 pub mod spec;

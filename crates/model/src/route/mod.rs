@@ -1,0 +1,139 @@
+//! Which service a request belongs to: what users wrote as rules, and the table in which the right one is found at once.
+//!
+//! ```text
+//! Rule ──► Route ──► RoutingTable ── find(Asked) ──► Route ──► its service
+//! ```
+//!
+//! | module | job |
+//! |---|---|
+//! | [`rule`] | a condition on requests, typed, checked when it is made |
+//! | `error` | what is wrong with one |
+//! | `text` | a rule in the words of its author's language |
+//! | `pattern` | a regular expression, compiled once |
+//! | [`asked`] | what is to be known of a request |
+//! | `host`, [`path`], `query` | what of it counts as the same |
+//! | `matching` | whether a rule holds for a request, and which part does not |
+//! | `keys` | under which host and path a rule is to be looked for |
+//! | `bucket` | the routes of one host, by path |
+//! | `sharded` | a set of which a change copies little |
+//! | [`table`] | all routes |
+//! | [`explain`] | why a request goes where it goes |
+//!
+//! **Order.** Of all routes whose rule holds the one with the highest priority is taken. Unless its author says otherwise a
+//! route's priority is the length of its rule, as in Traefik. Among equals: fewer wildcards and expressions first, then by
+//! the rule's text, the service, the route's name and the container, so that the same routes give the same answer in
+//! whatever order they came.
+
+pub mod asked;
+mod bucket;
+mod error;
+pub mod explain;
+mod host;
+mod keys;
+mod matching;
+pub mod path;
+mod pattern;
+mod query;
+pub mod rule;
+mod sharded;
+pub mod table;
+mod text;
+
+use std::cmp::{Ordering, Reverse};
+use std::sync::Arc;
+
+pub use asked::Asked;
+pub use error::RuleError;
+pub use pattern::Pattern;
+pub use rule::Rule;
+pub use table::{Conflict, RoutingTable};
+
+/// Where a route comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The container's id; all of its routes are replaced together.
+    pub id: Arc<str>,
+    /// The container's name, for messages.
+    pub container: Arc<str>,
+    /// The label in which the rule stands, for messages.
+    pub label: Arc<str>,
+}
+
+/// A rule, and the service that gets the requests for which it holds.
+#[derive(Clone, Debug)]
+pub struct Route {
+    name: Arc<str>,
+    rule: Rule,
+    /// The rule as text; two rules that differ only in the order of their parts have the same.
+    text: Box<str>,
+    priority: i64,
+    patterns: usize,
+    service: Arc<str>,
+    origin: Origin,
+}
+
+impl Route {
+    /// A route whose priority is the length of its rule.
+    pub fn new(name: impl Into<Arc<str>>, rule: Rule, service: impl Into<Arc<str>>, origin: Origin) -> Self {
+        let text = rule.sorted_text();
+        Self {
+            name: name.into(),
+            priority: i64::try_from(text.len()).unwrap_or(i64::MAX),
+            text: text.into(),
+            patterns: rule.patterns(),
+            rule,
+            service: service.into(),
+            origin,
+        }
+    }
+
+    /// The same route with that priority: the user's, or the length of the rule as the user spelled it.
+    pub fn with_priority(self, priority: i64) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// Its name, which is unique among those of its container.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// For which requests it is.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// The rule as text, its parts in a fixed order.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The higher one is looked at first.
+    pub fn priority(&self) -> i64 {
+        self.priority
+    }
+
+    /// The service that gets the requests.
+    pub fn service(&self) -> &Arc<str> {
+        &self.service
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// `Less` where this one is looked at before the other.
+    pub fn order(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+
+    /// Whether both are for the same requests with the same priority, so that the second is never reached.
+    pub(crate) fn is_same_rule(&self, other: &Self) -> bool {
+        self.priority == other.priority && self.text == other.text
+    }
+
+    fn rank(&self) -> (Reverse<i64>, usize, &str, &str, &str, &str) {
+        let origin: &str = &self.origin.id;
+        (Reverse(self.priority), self.patterns, &self.text, &self.service, &self.name, origin)
+    }
+}

@@ -1,0 +1,10 @@
+//! Routes from outside: what they say, held against a plain reading of the rules; what they cost.
+
+mod allocation;
+mod changes;
+mod conditions;
+mod explain;
+mod properties;
+mod reference;
+mod request;
+mod speed;
