@@ -2,14 +2,12 @@
 
 use std::fmt;
 
+use crate::nearest::nearest;
 use crate::row::{PREFIX, Row};
 use crate::table::TABLE;
 
 /// How much of a label or a value is worth showing. Anyone who can start a container can write long ones.
 const SHOWN: usize = 80;
-
-/// The longest key that can be a slip of the pen.
-const LONGEST: usize = 32;
 
 /// A label that cannot be read: one line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +23,6 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    /// The value is none of those that the label accepts.
-    pub(crate) fn value(row: &Row, value: &str, accepted: String) -> Self {
-        Self { label: row.label(), value: value.to_owned(), accepted, suggestion: None }
-    }
-
     /// There is no such label.
     pub(crate) fn unknown(key: &str, value: &str) -> Self {
         let accepted = "no such label; `divisi labels` prints all there are".to_owned();
@@ -40,16 +33,16 @@ impl Complaint {
 
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "label {} is {}: {}", Shown(&self.label), Shown(&self.value), self.accepted)?;
+        write!(f, "label {} is {}: {}", Shown(&self.label), Shown(&self.value), Said(&self.accepted))?;
         match &self.suggestion {
-            Some(meant) => write!(f, " (did you mean {meant}?)"),
+            Some(meant) => write!(f, " (did you mean {}?)", Said(meant)),
             None => Ok(()),
         }
     }
 }
 
 /// Text of others in a line of ours: in quotes, on one line, not for ever.
-struct Shown<'a>(&'a str);
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,32 +53,27 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// The row whose key is close to that, or whose flag is the same.
-fn meant(key: &str) -> Option<&'static Row> {
-    if key.len() > LONGEST {
-        return None;
+/// A sentence of ours, which may have words of others in it: on one line, not for ever.
+pub(crate) struct Said<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 400;
+        for (count, char) in self.0.chars().enumerate() {
+            match char {
+                _ if count == MOST => return f.write_str("…"),
+                char if char.is_control() => write!(f, "{}", char.escape_default())?,
+                char => write!(f, "{char}")?,
+            }
+        }
+        Ok(())
     }
-    // Separators are the first thing that one gets wrong.
-    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_', '.'], "");
-    let written = plain(key);
-    let far = |row: &&Row| distance(&written, &plain(row.key));
-    let nearest = TABLE.iter().min_by_key(far)?;
-    (far(&nearest) <= written.len().div_ceil(4).min(3)).then_some(nearest)
 }
 
-/// How many letters must be changed, added, or removed to make one of the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+/// The row whose key is close to that.
+pub(crate) fn meant(key: &str) -> Option<&'static Row> {
+    let key = nearest(key, TABLE.iter().map(|row| row.key))?;
+    TABLE.iter().find(|row| row.key == key)
 }
 
 #[cfg(test)]
@@ -103,8 +91,9 @@ mod tests {
             ("retries.budget", Some("retry.budget")),
             ("weigth", Some("weight")),
             ("slowstart", Some("slow-start")),
-            ("host", None),
-            ("enable", None),
+            ("hosts", Some("host")),
+            ("enabled", Some("enable")),
+            ("certificate", None),
             ("", None),
             ("ü", None),
             (&"hold".repeat(1000), None),

@@ -8,8 +8,10 @@ use crate::table::TABLE;
 /// What `divisi labels` prints.
 pub fn text() -> String {
     let mut text =
-        "Labels of a container that say what is wanted of its service. The flag or the variable sets the same for \
-                    all services.\n"
+        "Labels of a container that say which requests lead to it, and what is wanted of its service. The flag or the \
+         variable sets the same for all services. A second route to the same container has a name in its labels: \
+         divisi.NAME.host. \
+         The labels of routes, network and enable are read and checked, but not served yet.\n"
             .to_owned();
     for row in TABLE {
         // Writing to memory does not fail.
@@ -30,7 +32,7 @@ pub fn text() -> String {
 fn also(row: &Row) -> String {
     match row.of {
         Of::Service { flag, variable, .. } => format!(" [flag: --{flag}] [env: {variable}]"),
-        Of::Container { .. } => String::new(),
+        Of::Container { .. } | Of::Route { .. } => String::new(),
     }
 }
 
@@ -42,6 +44,7 @@ pub fn markdown() -> String {
         let also = match row.of {
             Of::Service { flag, variable, .. } => format!("`--{flag}` `{variable}`"),
             Of::Container { .. } => "none: each container has its own".to_owned(),
+            Of::Route { .. } => "none: each route has its own".to_owned(),
         };
         // Writing to memory does not fail.
         let _ = writeln!(text, "| `{}` | `{}` | `{}` | {} | {also} |", row.label(), row.default, row.example, row.help);

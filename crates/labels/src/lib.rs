@@ -1,14 +1,28 @@
-//! What users may want of a service, as labels of its containers and as flags for all services.
+//! What users want of their containers, as labels, as environment variables, and as flags for all services.
 //!
-//! One table says how each setting is written and how its text becomes a value of the [`Spec`](divisi_model::Spec); labels,
-//! flags, help and documentation come from its rows.
+//! One table says how each of our settings is written and how its text becomes a value; labels, flags, help and documentation
+//! come from its rows. The labels that people already have are read beside it, each language in a room of its own. All of
+//! them end in one typed [`Wish`], with a [`Verdict`] on every label.
+//!
+//! ```text
+//! labels, environment ──► native, traefik, nginx_proxy ──► Wish: routes, services, middlewares, verdicts
+//! ```
 //!
 //! | module | job |
 //! |---|---|
-//! | [`table`] | every setting of a service |
+//! | [`table`] | every setting |
 //! | [`row`] | what a row of it is |
-//! | [`reading`] | the labels of one container become a spec, a weight and complaints |
+//! | [`reading`] | our own labels on one container, label by label |
+//! | [`native`] | the routes that come of them |
+//! | [`traefik`] | labels of Traefik 3 |
+//! | [`nginx_proxy`] | environment variables of nginx-proxy |
+//! | [`wish`] | the typed form in which all dialects end |
+//! | [`dialect`] | which of them are read |
+//! | [`mod@understand`] | all of them together |
+//! | [`middleware`] | what stands between a route and its service, and which of it closes the route |
+//! | [`verdict`] | what became of each label |
 //! | [`complaint`] | what cannot be read, for the log |
+//! | `nearest` | what was meant, perhaps |
 //! | [`values`] | durations, sizes, numbers: text to value, with what is accepted |
 //! | `affinity`, `check`, `limits` | the same for what only services have |
 //! | [`docs`] | the table for people |
@@ -17,18 +31,32 @@
 mod affinity;
 mod check;
 pub mod complaint;
+pub mod dialect;
 pub mod docs;
 mod limits;
+pub mod middleware;
+pub mod native;
+mod nearest;
+pub mod nginx_proxy;
 pub mod reading;
 pub mod row;
 pub mod sticky;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod traefik;
+pub mod understand;
 pub mod values;
+pub mod verdict;
+pub mod wish;
 
 pub use complaint::Complaint;
+pub use dialect::{Dialect, Dialects};
+pub use middleware::{Effect, Middleware};
 pub use reading::{Reading, read};
 pub use row::{Of, PREFIX, Row};
 pub use sticky::StickyKey;
 pub use table::{TABLE, set};
+pub use understand::{Reader, understand};
+pub use verdict::{Outcome, Verdict};
+pub use wish::{Exposed, Rewrite, RouteSpec, Scheme, ServiceSpec, TlsSpec, Wish, Words};

@@ -1,13 +1,23 @@
-//! The labels of one container become a spec, a weight and complaints.
+//! Our own labels on one container: each row of the table goes into its place, and each label gets a verdict.
+//!
+//! ```text
+//! divisi.host            the route without a name
+//! divisi.admin.host      the route `admin`
+//! divisi.health.status   a setting: what settings begin with is no name of a route
+//! ```
 
 use std::collections::BTreeMap;
 
 use divisi_model::Spec;
 use divisi_model::spec::Affinity;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Complaint, meant};
+use crate::dialect::Dialect;
+use crate::native::{self, MAIN, OfContainer, OfRoute, Strip};
 use crate::row::{Of, PREFIX, Row};
 use crate::table::TABLE;
+use crate::verdict::{Outcome, Verdict};
+use crate::wish::{RouteSpec, ServiceSpec};
 
 /// What the labels of one container say about its service and itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,41 +30,261 @@ pub struct Reading {
     pub complaints: Vec<Complaint>,
 }
 
-/// Reads every `divisi.*` label on top of `base`. A label that cannot be read is a complaint and loses only itself; an empty
-/// one counts as not set, because that is how Compose writes a variable that is not.
-///
-/// Labels have no order. They are read in that of the table, so that the same ones always come to the same.
-pub fn read<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Reading {
-    let ours = labels.into_iter().filter_map(|(label, value)| Some((label.strip_prefix(PREFIX)?, value.trim())));
-    let mut ours: BTreeMap<&str, &str> = ours.filter(|(_, value)| !value.is_empty()).collect();
-    let mut reading = Reading { spec: base.clone(), weight: 1, complaints: Vec::new() };
-    let mut says_affinity = false;
-    for row in TABLE {
-        if let Some(value) = ours.remove(row.key) {
-            match reading.put(row, value, says_affinity) {
-                Ok(()) => says_affinity |= row.is_affinity(),
-                Err(accepted) => reading.complaints.push(Complaint::value(row, value, accepted)),
-            }
-        }
-    }
-    let unknown = ours.into_iter().map(|(key, value)| Complaint::unknown(key, value));
-    reading.complaints.extend(unknown);
-    reading
+/// Everything that our labels say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Native {
+    pub(crate) spec: Spec,
+    pub(crate) container: OfContainer,
+    pub(crate) routes: Vec<RouteSpec>,
+    pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
-impl Reading {
-    fn put(&mut self, row: &Row, value: &str, says_affinity: bool) -> Result<(), String> {
-        let set = match row.of {
-            Of::Container { set } => return set(&mut self.weight, value),
-            Of::Service { set, .. } => set,
+/// Reads every `divisi.*` label on top of `base`, for who is interested in the service only. A label that cannot be read is a
+/// complaint and loses only itself; an empty one counts as not set, because that is how Compose writes a variable that is not.
+pub fn read<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Reading {
+    let native = native(labels, base);
+    let complaints = native.verdicts.into_iter().filter_map(|verdict| match verdict.outcome {
+        Outcome::Wrong { accepted, meant } => {
+            Some(Complaint { label: verdict.label, value: verdict.value, accepted, suggestion: meant })
+        }
+        Outcome::Ignored(_) => None,
+        Outcome::Used | Outcome::Approximated(_) => is_unserved(&verdict.label).then(|| {
+            let accepted = "read, but not served yet: all requests go to one service".to_owned();
+            Complaint { label: verdict.label, value: verdict.value, accepted, suggestion: None }
+        }),
+    });
+    Reading { spec: native.spec, weight: native.container.weight, complaints: complaints.collect() }
+}
+
+/// Whether a label is about routes: whoever writes one is told that it does nothing yet, and not left to wonder.
+fn is_unserved(label: &str) -> bool {
+    let key = label.strip_prefix(PREFIX).unwrap_or(label);
+    let row = |key| TABLE.iter().find(|row| row.key == key);
+    let found = row(key).or_else(|| row(key.split_once('.')?.1));
+    found.is_some_and(|row| row.key != "weight" && !matches!(row.of, Of::Service { .. }))
+}
+
+/// Labels have no order. They are read in that of the table, so that the same ones always come to the same.
+pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Native {
+    let ours = labels.into_iter().filter_map(|(label, value)| Some((label.strip_prefix(PREFIX)?, value.trim())));
+    let mut ours: BTreeMap<&str, &str> = ours.collect();
+    let mut reader = Reader {
+        spec: base.clone(),
+        container: OfContainer::default(),
+        routes: BTreeMap::new(),
+        verdicts: Vec::new(),
+        says_affinity: false,
+    };
+    for row in TABLE {
+        if let Some(value) = ours.remove(row.key) {
+            reader.put(row, row.key, None, value);
+        }
+    }
+    for row in TABLE.iter().filter(|row| matches!(row.of, Of::Route { .. })) {
+        let named = ours.extract_if(.., |key, _| key.rsplit_once('.').is_some_and(|(_, last)| last == row.key));
+        let named: Vec<_> = named.collect();
+        for (key, value) in named {
+            reader.put_named(row, key, value);
+        }
+    }
+    for (key, value) in ours {
+        reader.unknown(key, value);
+    }
+    reader.finish()
+}
+
+struct Reader<'a> {
+    spec: Spec,
+    container: OfContainer,
+    routes: BTreeMap<&'a str, Draft>,
+    verdicts: Vec<Verdict>,
+    says_affinity: bool,
+}
+
+/// A route of which not all is read yet.
+#[derive(Default)]
+struct Draft {
+    route: OfRoute,
+    /// The first label that says which requests.
+    label: String,
+    /// The label without which it would be more open than its owner wrote it.
+    broken: Option<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// `route` is the name of the route, where it is said.
+    fn put(&mut self, row: &Row, key: &'a str, route: Option<&'a str>, value: &str) {
+        let outcome = if value.is_empty() {
+            Outcome::Ignored("it is empty, which counts as not set".to_owned())
+        } else {
+            self.set(row, key, route, value).into()
         };
+        self.judge(key, value, outcome);
+    }
+
+    fn set(&mut self, row: &Row, key: &str, route: Option<&'a str>, value: &str) -> Result<(), String> {
+        let (set, narrows) = match row.of {
+            Of::Container { set } => return set(&mut self.container, value),
+            Of::Service { set, .. } => return self.set_spec(row, set, value),
+            Of::Route { set, narrows } => (set, narrows),
+        };
+        let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
+        let mut after = draft.route.clone();
+        let result = set(&mut after, value);
+        match result {
+            Ok(()) => {
+                if narrows && draft.label.is_empty() {
+                    draft.label = format!("{PREFIX}{key}");
+                }
+                draft.route = after;
+            }
+            Err(accepted) if narrows => {
+                draft.broken.get_or_insert_with(|| key.to_owned());
+                return Err(format!("{accepted}; {WITHOUT}"));
+            }
+            Err(accepted) => return Err(accepted),
+        }
+        Ok(())
+    }
+
+    fn set_spec(
+        &mut self,
+        row: &Row,
+        set: fn(&mut Spec, &str) -> Result<(), String>,
+        value: &str,
+    ) -> Result<(), String> {
         let mut spec = self.spec.clone();
-        if row.is_affinity() && !says_affinity {
+        if row.is_affinity() && !self.says_affinity {
             // What the flags say for all services does not stand against what a label says for this one.
             spec.affinity = Affinity::None;
         }
         set(&mut spec, value)?;
         self.spec = spec;
+        self.says_affinity |= row.is_affinity();
         Ok(())
     }
+
+    /// A label with the name of a route in it.
+    fn put_named(&mut self, row: &Row, key: &'a str, value: &str) {
+        let (name, _) = key.rsplit_once('.').unwrap_or((MAIN, key));
+        match name_fault(name) {
+            None => self.put(row, key, Some(name), value),
+            Some(fault) => self.judge(key, value, Outcome::wrong(fault)),
+        }
+    }
+
+    /// There is no such label. If one that narrows a route is meant, the route would be too open without it.
+    fn unknown(&mut self, key: &'a str, value: &str) {
+        let complaint = Complaint::unknown(key, value);
+        let (name, last) = key.rsplit_once('.').unwrap_or((MAIN, key));
+        let whole = meant(key).map(|row| (MAIN, row));
+        let part = || meant(last).filter(|_| name_fault(name).is_none()).map(|row| (name, row));
+        let Some((name, row)) = whole.or_else(part) else {
+            self.verdicts.push(complaint.into());
+            return;
+        };
+        let mut verdict = Verdict::from(complaint);
+        let label = if name == MAIN { row.label() } else { format!("{PREFIX}{name}.{}", row.key) };
+        let narrows = matches!(row.of, Of::Route { narrows: true, .. });
+        verdict.outcome = match row.of {
+            Of::Route { .. } => Outcome::Wrong { accepted: no_such_label(narrows), meant: Some(label) },
+            Of::Service { .. } | Of::Container { .. } => {
+                Outcome::Wrong { accepted: no_such_label(false), meant: Some(row.label()) }
+            }
+        };
+        if narrows {
+            self.routes.entry(name).or_default().broken.get_or_insert_with(|| key.to_owned());
+        }
+        self.verdicts.push(verdict);
+    }
+
+    fn judge(&mut self, key: &str, value: &str, outcome: Outcome) {
+        let label = format!("{PREFIX}{key}");
+        self.verdicts.push(Verdict { dialect: Dialect::Native, label, value: value.to_owned(), outcome });
+    }
+
+    fn finish(mut self) -> Native {
+        let drafts = std::mem::take(&mut self.routes);
+        let main = drafts.get(MAIN).and_then(|draft| draft.route.port);
+        let mut services = vec![native::service(MAIN, main, self.spec.clone())];
+        let mut routes = Vec::new();
+        for (name, draft) in drafts {
+            if let Some(broken) = draft.broken {
+                self.leave_out(name, &format!("{PREFIX}{broken}"));
+                continue;
+            }
+            let (label, port) = (draft.label, draft.route.port);
+            if draft.route.strip == Strip::Path && draft.route.prefixes.is_empty() {
+                self.amend(name, "strip", "there is no path to strip; say one as divisi.path, or here");
+            }
+            if draft.route.is_empty() {
+                self.pointless(name);
+                continue;
+            }
+            match draft.route.finish(name, &label, main) {
+                Ok(new) => {
+                    if new.iter().any(|route| route.service != MAIN) {
+                        services.push(native::service(name, port, self.spec.clone()));
+                    }
+                    routes.extend(new);
+                }
+                Err(error) => self.amend(name, "host", &error),
+            }
+        }
+        Native { spec: self.spec, container: self.container, routes, services, verdicts: self.verdicts }
+    }
+
+    /// A label that could be read turns out to be wrong beside the others.
+    fn amend(&mut self, name: &str, key: &str, why: &str) {
+        let label = if name == MAIN { format!("{PREFIX}{key}") } else { format!("{PREFIX}{name}.{key}") };
+        for verdict in self.verdicts.iter_mut().filter(|verdict| verdict.label == label && !verdict.is_wrong()) {
+            verdict.outcome = Outcome::wrong(why);
+        }
+    }
+
+    /// The rest of a route that would be too open without one of its labels.
+    fn leave_out(&mut self, name: &str, broken: &str) {
+        let is_of_route = |row: &&Row| matches!(row.of, Of::Route { .. });
+        let label = |row: &Row| if name == MAIN { row.label() } else { format!("{PREFIX}{name}.{}", row.key) };
+        let labels: Vec<String> = TABLE.iter().filter(is_of_route).map(label).collect();
+        let ours = |verdict: &&mut Verdict| labels.contains(&verdict.label) && verdict.outcome == Outcome::Used;
+        for verdict in self.verdicts.iter_mut().filter(ours) {
+            verdict.outcome = Outcome::Ignored(format!("its route is left out, because {broken} cannot be read"));
+        }
+    }
+
+    /// A route with a name that says of no requests that they lead there.
+    fn pointless(&mut self, name: &str) {
+        if name == MAIN {
+            return;
+        }
+        let begin = format!("{PREFIX}{name}.");
+        let why = format!("the route has neither a host nor a path; write {begin}host");
+        let ours = |verdict: &&mut Verdict| verdict.label.starts_with(&begin) && verdict.outcome == Outcome::Used;
+        for verdict in self.verdicts.iter_mut().filter(ours) {
+            verdict.outcome = Outcome::Ignored(why.clone());
+        }
+    }
+}
+
+const WITHOUT: &str = "the route is left out, for it would be too open without";
+
+fn no_such_label(narrows: bool) -> String {
+    let without = if narrows { format!("; {WITHOUT}") } else { String::new() };
+    format!("no such label; `divisi labels` prints all there are{without}")
+}
+
+/// What is wrong with the name of a route.
+fn name_fault(name: &str) -> Option<String> {
+    const LONGEST: usize = 64;
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_allowed) {
+        return Some(
+            "the name of a route has letters, digits, - and _ only, and no dot (divisi.admin.host)".to_owned(),
+        );
+    }
+    let is_setting = TABLE.iter().any(|row| row.key.split('.').next() == Some(name));
+    is_setting
+        .then(|| format!("{name} is a setting, and no name for a route; choose another, as in divisi.{name}-1.host"))
 }

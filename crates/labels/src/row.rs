@@ -2,6 +2,8 @@
 
 use divisi_model::Spec;
 
+use crate::native::{OfContainer, OfRoute};
+
 /// What every label begins with.
 pub const PREFIX: &str = "divisi.";
 
@@ -36,8 +38,16 @@ pub enum Of {
     },
     /// One for each container, which only a label can say.
     Container {
-        /// Puts it in its place, which is the weight.
-        set: fn(&mut u32, &str) -> Result<(), String>,
+        /// Puts it in its place.
+        set: fn(&mut OfContainer, &str) -> Result<(), String>,
+    },
+    /// One for each route to a container, which only a label can say; with the name of the route before the key where there
+    /// are several.
+    Route {
+        /// Whether fewer requests fit because of it. Without it, a route would be more open than its owner wrote it.
+        narrows: bool,
+        /// Puts it in its place.
+        set: fn(&mut OfRoute, &str) -> Result<(), String>,
     },
 }
 
@@ -51,7 +61,7 @@ impl Row {
     pub fn flag(&self) -> Option<&'static str> {
         match self.of {
             Of::Service { flag, .. } => Some(flag),
-            Of::Container { .. } => None,
+            Of::Container { .. } | Of::Route { .. } => None,
         }
     }
 

@@ -1,10 +1,11 @@
-//! Every setting of a service.
+//! Every setting of a service, of a route to it, and of a container.
 
 use divisi_model::Spec;
 
+use crate::native::OfRoute;
 use crate::row::{Of, Row};
 use crate::values::{duration, number, put, size, timeout};
-use crate::{affinity, check, limits};
+use crate::{affinity, check, limits, native};
 
 /// The window through which a waiting request's body is read.
 const BODY_MOST: usize = 64 * 1024;
@@ -20,14 +21,102 @@ const fn service(flag: &'static str, variable: &'static str, set: fn(&mut Spec, 
 pub fn set(spec: &mut Spec, flag: &str, text: &str) -> Result<(), String> {
     let named = |row: &Row| match row.of {
         Of::Service { flag: name, set, .. } if name == flag => Some(set),
-        Of::Service { .. } | Of::Container { .. } => None,
+        Of::Service { .. } | Of::Container { .. } | Of::Route { .. } => None,
     };
     let set = TABLE.iter().find_map(named).ok_or_else(|| format!("no flag of a service is called --{flag}"))?;
     set(spec, text)
 }
 
-/// Every setting of a service, in the order in which people read about them.
+const fn route(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
+    Of::Route { narrows: false, set }
+}
+
+const fn matcher(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
+    Of::Route { narrows: true, set }
+}
+
+/// Every setting, in the order in which people read about them.
 pub const TABLE: &[Row] = &[
+    Row {
+        key: "host",
+        value: "HOSTS",
+        default: "any",
+        help: "Which hosts lead here, with commas between them; *.example.com for all names one step below",
+        example: "shop.example.com,*.shop.example.com",
+        of: matcher(native::host),
+    },
+    Row {
+        key: "path",
+        value: "PATHS",
+        default: "any",
+        help: "Which paths lead here: /api for it and all below it, =/api for it alone, with commas between them",
+        example: "/api,=/health",
+        of: matcher(native::path),
+    },
+    Row {
+        key: "method",
+        value: "METHODS",
+        default: "any",
+        help: "Which methods lead here, with commas between them",
+        example: "GET,HEAD",
+        of: matcher(native::method),
+    },
+    Row {
+        key: "header",
+        value: "FIELDS",
+        default: "any",
+        help: "Which header fields must be there, with commas between them: NAME for any value, NAME=VALUE for that one",
+        example: "X-Tenant=acme",
+        of: matcher(native::header),
+    },
+    Row {
+        key: "query",
+        value: "FIELDS",
+        default: "any",
+        help: "Which fields the query must have, with commas between them: NAME for any value, NAME=VALUE for that one",
+        example: "beta=1",
+        of: matcher(native::query),
+    },
+    Row {
+        key: "strip",
+        value: "PREFIX",
+        default: "off",
+        help: "What is taken from the front of the path before the container sees it; true for what path says",
+        example: "/api",
+        of: route(native::strip),
+    },
+    Row {
+        key: "priority",
+        value: "N",
+        default: "auto",
+        help: "Which of two routes that both fit comes first: the one with the higher number; auto for the narrower one",
+        example: "100",
+        of: route(native::priority),
+    },
+    Row {
+        key: "port",
+        value: "PORT",
+        default: "auto",
+        help: "The port of the container; auto for the one that it exposes",
+        example: "8080",
+        of: route(native::port),
+    },
+    Row {
+        key: "network",
+        value: "NETWORK",
+        default: "auto",
+        help: "The network on which the container is reached; auto for one that divisi is on, too",
+        example: "shop_default",
+        of: Of::Container { set: native::network },
+    },
+    Row {
+        key: "enable",
+        value: "YES",
+        default: "auto",
+        help: "Whether requests are led to the container: true, false, or auto for where a label says which",
+        example: "false",
+        of: Of::Container { set: native::enable },
+    },
     Row {
         key: "policy",
         value: "POLICY",
@@ -45,7 +134,7 @@ pub const TABLE: &[Row] = &[
         default: "1",
         help: "How many times the share of a container of weight 1 this one gets, up to 1000",
         example: "3",
-        of: Of::Container { set: |weight, text| put(weight, number(text, &(1..=1000))) },
+        of: Of::Container { set: |container, text| put(&mut container.weight, number(text, &(1..=1000))) },
     },
     Row {
         key: "sticky",

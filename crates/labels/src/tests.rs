@@ -39,14 +39,19 @@ fn label_flag_and_variable_are_one_name() {
 }
 
 #[test]
-fn every_default_is_that_of_the_spec_and_every_example_is_something_else() {
+fn every_default_says_nothing_and_every_example_says_something() {
+    let read = |labels: &[(&str, &str)]| {
+        let wish = understand(&Words { labels, ..Words::default() }, &Spec::default(), &Reader::default());
+        assert!(!wish.verdicts.iter().any(Verdict::is_wrong), "{:?}", wish.verdicts);
+        let routes = wish.routes.into_iter().map(|route| RouteSpec { label: String::new(), ..route }).collect();
+        Wish { routes, verdicts: Vec::new(), ..wish }
+    };
     for row in TABLE {
-        let reading = one(&row.label(), row.default);
-        assert_eq!(reading.complaints, [], "{}", row.key);
-        assert_eq!((reading.spec, reading.weight), (Spec::default(), 1), "{}", row.key);
-        let reading = one(&row.label(), row.example);
-        assert_eq!(reading.complaints, [], "{}", row.key);
-        assert_ne!((reading.spec, reading.weight), (Spec::default(), 1), "{}", row.key);
+        let label = row.label();
+        // Some say something only of a route that there is.
+        let route = if row.key == "path" { ("divisi.host", "a.com") } else { ("divisi.path", "/a") };
+        assert_eq!(read(&[route, (&label, row.default)]), read(&[route]), "{}", row.key);
+        assert_ne!(read(&[route, (&label, row.example)]), read(&[route]), "{}", row.key);
     }
 }
 
@@ -93,6 +98,17 @@ fn every_label_sets_its_own_place_and_no_other() {
 fn every_label_refuses_nonsense_and_leaves_the_default() {
     let base = Spec { affinity: Affinity::Hash(HashKey::Client), ..Spec::default() };
     let bad = [
+        ("host", "http://a.com"),
+        ("host", "a,,b"),
+        ("path", "api"),
+        ("method", "GE T"),
+        ("header", "a b=c"),
+        ("query", "=1"),
+        ("strip", "api"),
+        ("priority", "first"),
+        ("port", "0"),
+        ("network", "a b"),
+        ("enable", "ture"),
         ("policy", "fastest"),
         ("weight", "0"),
         ("weight", "1001"),
@@ -208,4 +224,15 @@ fn the_docs_show_the_table() {
         return;
     }
     assert!(page == expected, "docs/labels.md is behind the table: UPDATE_DOCS=1 cargo test -p divisi-labels docs");
+}
+
+/// Nobody is left to wonder why a route that was written does nothing.
+#[test]
+fn routes_are_not_served_yet_and_that_is_said() {
+    let labels =
+        [("divisi.host", "shop.test"), ("divisi.admin.path", "/admin"), ("divisi.hold", "5s"), ("divisi.weight", "2")];
+    let complaints = read(labels, &Spec::default()).complaints;
+    let named: Vec<_> = complaints.iter().map(|complaint| complaint.label.as_str()).collect();
+    assert_eq!(named, ["divisi.host", "divisi.admin.path"]);
+    assert!(complaints.iter().all(|complaint| complaint.to_string().contains("not served yet")));
 }

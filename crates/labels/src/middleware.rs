@@ -1,0 +1,63 @@
+//! What stands between a route and its service, and what that means where it is not built yet.
+//!
+//! A route never becomes more open than its owner wrote it. A middleware that guards, and one that nobody knows, closes the
+//! routes that name it. One that only shapes is left out.
+
+use crate::wish::{Rewrite, RouteSpec};
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Middleware {
+    /// What routes call it.
+    pub name: String,
+    /// What is done about it.
+    pub effect: Effect,
+}
+
+/// What is done about a middleware.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It changes the path.
+    Rewrite(Rewrite),
+    /// It is left out.
+    Left,
+    /// It closes the routes that name it; why.
+    Closes(String),
+    /// It is several others, one after the other.
+    Chain(Vec<String>),
+}
+
+/// How deep chains may name chains, and how many middlewares a route may come to: anyone may write chains of chains.
+const MOST: usize = 100;
+
+/// Puts what the middlewares of a route do into its place. `known` has those of all containers, for one may use what another
+/// one says; a name that `passed_over` holds is left out whatever it is.
+pub fn apply<'a>(route: &mut RouteSpec, known: &dyn Fn(&str) -> Option<&'a Middleware>, passed_over: &[String]) {
+    let mut next: Vec<String> = route.middlewares.iter().rev().cloned().collect();
+    let mut rewrites = Vec::new();
+    let mut count = 0;
+    while let Some(reference) = next.pop() {
+        count += 1;
+        if count > MOST {
+            close(route, format!("its middlewares name more than {MOST} others, or themselves"));
+            break;
+        }
+        let bare = reference.strip_suffix("@docker").unwrap_or(&reference);
+        if passed_over.iter().any(|name| *name == reference || name == bare) {
+            continue;
+        }
+        match known(bare).map(|middleware| &middleware.effect) {
+            Some(Effect::Rewrite(rewrite)) => rewrites.push(rewrite.clone()),
+            Some(Effect::Left) => {}
+            Some(Effect::Closes(why)) => close(route, format!("middleware {reference:?} {why}")),
+            Some(Effect::Chain(names)) => next.extend(names.iter().rev().cloned()),
+            None => close(route, format!("middleware {reference:?} is not known here, and might guard it")),
+        }
+    }
+    route.rewrites.extend(rewrites);
+}
+
+/// The first reason is the one that is told.
+pub(crate) fn close(route: &mut RouteSpec, why: String) {
+    route.closed.get_or_insert(why);
+}

@@ -1,0 +1,41 @@
+//! What was meant, perhaps: the nearest of the words that there are.
+
+/// The longest word that can be a slip of the pen.
+const LONGEST: usize = 96;
+
+/// The word that is close enough to what was written, if one is.
+pub(crate) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > LONGEST {
+        return None;
+    }
+    let written = plain(written);
+    let distances = words.into_iter().map(|word| (distance(&written, &plain(word)), word));
+    let (far, word) = distances.min_by_key(|(far, _)| *far)?;
+    (far <= written.len().div_ceil(4).min(3)).then_some(word)
+}
+
+/// Separators are the first thing that one gets wrong.
+fn plain(text: &str) -> String {
+    text.to_ascii_lowercase().replace(['-', '_', '.'], "")
+}
+
+/// How many letters must be changed, added, removed, or swapped with their neighbour to make one of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut rows: [Vec<usize>; 3] = [Vec::new(), Vec::new(), (0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        rows.rotate_left(1);
+        let [before, last, row] = &mut rows;
+        row.clear();
+        row.push(i);
+        for j in 1..=b.len() {
+            let changed = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = changed.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(before[j - 2] + 1);
+            }
+            row.push(least);
+        }
+    }
+    rows[2][b.len()]
+}

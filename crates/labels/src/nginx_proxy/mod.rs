@@ -1,0 +1,203 @@
+//! The environment variables of nginx-proxy, read unchanged: of the container, so those of its image count, too.
+//!
+//! | module | job |
+//! |---|---|
+//! | `address` | hosts and paths as nginx has them |
+//! | `multiports` | `VIRTUAL_HOST_MULTIPORTS` |
+//! | `variables` | every variable and label there is, one row each |
+//! | `yaml` | as much of YAML as that needs |
+//!
+//! A prefix is one of text here, as in nginx: `/api` has `/apiary`, too. A host in an expression comes after all others.
+
+mod address;
+mod multiports;
+mod variables;
+mod yaml;
+
+use divisi_model::Spec;
+use divisi_model::route::Rule;
+
+use crate::dialect::Dialect;
+use crate::verdict::{Outcome, Verdict};
+use crate::wish::{Exposed, Rewrite, RouteSpec, Scheme, ServiceSpec, TlsSpec, Words};
+
+use variables::Draft;
+
+/// What the variables of one container say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NginxProxy {
+    pub(crate) exposed: Exposed,
+    pub(crate) routes: Vec<RouteSpec>,
+    pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) verdicts: Vec<Verdict>,
+}
+
+/// nginx looks for the host, and then for the path: no path is as much as a better host.
+const HOST_FIRST: i64 = 1_000_000;
+
+/// One path of one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    host: String,
+    path: String,
+    dest: String,
+    port: Option<u16>,
+    proto: Proto,
+}
+
+/// How a container is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Proto {
+    #[default]
+    Http,
+    Https,
+    Grpc,
+    Grpcs,
+    /// Not HTTP at all.
+    Other(&'static str),
+}
+
+impl Proto {
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "http" => Self::Http,
+            "https" => Self::Https,
+            "grpc" => Self::Grpc,
+            "grpcs" => Self::Grpcs,
+            "uwsgi" => Self::Other("uwsgi"),
+            "fastcgi" => Self::Other("fastcgi"),
+            _ => return Err("neither http, https, grpc, grpcs, uwsgi nor fastcgi".to_owned()),
+        })
+    }
+
+    fn scheme(self) -> Scheme {
+        match self {
+            Self::Http | Self::Other(_) => Scheme::Http,
+            Self::Https | Self::Grpcs => Scheme::Https,
+            Self::Grpc => Scheme::H2c,
+        }
+    }
+}
+
+/// Reads them. What they want of a service comes on top of `base`.
+pub(crate) fn read(words: &Words<'_>, base: &Spec) -> NginxProxy {
+    let mut draft = Draft::new(base);
+    for (name, value) in sorted(words.environment) {
+        let outcome = if name.starts_with(variables::PREFIX) { None } else { draft.put(name, value) };
+        draft.judge(name, value, outcome);
+    }
+    for (name, value) in sorted(words.labels) {
+        let outcome =
+            if name.starts_with(variables::PREFIX) { draft.put(name, value) } else { variables::misplaced(name) };
+        draft.judge(name, value, outcome);
+    }
+    finish(draft)
+}
+
+/// The same ones in whatever order come to the same.
+fn sorted<'a>(said: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut said: Vec<_> = said.iter().map(|(name, value)| (*name, value.trim())).collect();
+    said.sort_unstable();
+    said
+}
+
+fn finish(mut draft: Draft) -> NginxProxy {
+    let (label, places) = match draft.multiports.take() {
+        Some(places) => {
+            let why = "VIRTUAL_HOST_MULTIPORTS says it all";
+            let hidden = ["VIRTUAL_HOST", "VIRTUAL_PORT", "VIRTUAL_PATH", "VIRTUAL_DEST", "VIRTUAL_PROTO"];
+            let hidden = |verdict: &&mut Verdict| hidden.contains(&verdict.label.as_str()) && !verdict.is_wrong();
+            for verdict in draft.verdicts.iter_mut().filter(hidden) {
+                verdict.outcome = Outcome::Ignored(why.to_owned());
+            }
+            (multiports::NAME, places)
+        }
+        None => ("VIRTUAL_HOST", draft.places()),
+    };
+    if places.iter().any(|place| !place.dest.is_empty() && !address::is_plain(&place.path)) {
+        draft.dest_is_lost();
+    }
+    let mut problems = Vec::new();
+    let mut routes: Vec<RouteSpec> = Vec::new();
+    let mut services: Vec<ServiceSpec> = Vec::new();
+    for place in &places {
+        match route(place, label, &draft) {
+            Ok(route) => {
+                if services.iter().all(|service| service.name != route.service) {
+                    services.push(service(place, &route.service, &draft.spec));
+                }
+                routes.push(route);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    draft.blame(label, &problems);
+    let exposed = if routes.is_empty() { Exposed::Unsaid } else { Exposed::Yes };
+    NginxProxy { exposed, routes, services, verdicts: draft.verdicts }
+}
+
+fn route(place: &Place, label: &str, draft: &Draft) -> Result<RouteSpec, String> {
+    let host = address::host(&place.host)?;
+    let path = address::path(&place.path).map_err(|error| format!("{}: {error}", place.host))?;
+    let parts = host.rule.into_iter().chain(path.rule).collect();
+    let shown = if place.path == "/" { String::new() } else { place.path.clone() };
+    let other = match place.proto {
+        Proto::Other(name) => Some(format!("it is spoken to by {name}, which is not built")),
+        _ => None,
+    };
+    Ok(RouteSpec {
+        dialect: Dialect::NginxProxy,
+        name: format!("{}{shown}", place.host),
+        label: label.to_owned(),
+        rule: Rule::all(parts).map_err(|error| error.to_string())?,
+        text: format!("{}{shown}", place.host),
+        priority: Some(host.rank * HOST_FIRST + path.rank),
+        service: service_name(place),
+        rewrites: rewrites(place),
+        middlewares: Vec::new(),
+        closed: draft.broken.clone().or(other),
+        entrypoints: Vec::new(),
+        tls: draft.tls.clone().map(|names| TlsSpec { resolver: None, domains: certificates(names) }),
+    })
+}
+
+fn certificates(names: Vec<String>) -> Vec<(String, Vec<String>)> {
+    let mut names = names.into_iter();
+    names.next().map(|first| (first, names.collect())).into_iter().collect()
+}
+
+/// nginx puts `VIRTUAL_DEST` in the place of `VIRTUAL_PATH`, letter by letter; no slash becomes two here.
+fn rewrites(place: &Place) -> Vec<Rewrite> {
+    if place.dest.is_empty() || !address::is_plain(&place.path) {
+        return Vec::new();
+    }
+    let mut rewrites = Vec::new();
+    if place.path != "/" {
+        rewrites.push(Rewrite::Strip { prefixes: vec![place.path.clone()], whole: false });
+    }
+    let dest = place.dest.trim_end_matches('/');
+    if !dest.is_empty() {
+        rewrites.push(Rewrite::Add(dest.to_owned()));
+    }
+    rewrites
+}
+
+/// Ports are services: all of a container's hosts that lead to the same one share it.
+fn service_name(place: &Place) -> String {
+    let port = place.port.map_or_else(String::new, |port| port.to_string());
+    match place.proto.scheme() {
+        Scheme::Http => port,
+        scheme => format!("{port}/{}", scheme.name()),
+    }
+}
+
+fn service(place: &Place, name: &str, spec: &Spec) -> ServiceSpec {
+    ServiceSpec {
+        dialect: Dialect::NginxProxy,
+        name: name.to_owned(),
+        port: place.port,
+        scheme: place.proto.scheme(),
+        pass_host: true,
+        spec: spec.clone(),
+    }
+}

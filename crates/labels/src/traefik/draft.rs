@@ -1,0 +1,175 @@
+//! Routers, services and middlewares while they are read.
+
+use std::collections::BTreeMap;
+
+use divisi_model::Spec;
+
+use super::fields::{self, Place};
+use super::key::Key;
+use super::middlewares::Part;
+use super::routers::Router;
+use super::services::Service;
+use super::{middlewares, scalar};
+use crate::native::network_name;
+use crate::nearest::nearest;
+use crate::verdict::{Outcome, Verdict};
+use crate::wish::Exposed;
+
+/// What is read so far.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) base: Spec,
+    pub(crate) exposed: Exposed,
+    pub(crate) network: Option<String>,
+    pub(crate) routers: Named<Router>,
+    pub(crate) services: Named<Service>,
+    pub(crate) middlewares: Named<Vec<Part>>,
+    /// Whether there is something for TCP or UDP.
+    pub(crate) is_tcp: bool,
+    pub(crate) verdicts: Vec<Verdict>,
+}
+
+/// One label for whom it concerns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'a> {
+    /// The label.
+    pub(crate) label: &'a str,
+    /// Its value.
+    pub(crate) value: &'a str,
+    /// What stands in brackets in it.
+    pub(crate) index: &'a str,
+}
+
+/// Things with names. Two names that differ in case only are one, spelled as the first (`features.md` 2.1).
+#[derive(Debug)]
+pub(crate) struct Named<T>(BTreeMap<String, (String, T)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T> Named<T> {
+    pub(crate) fn entry(&mut self, name: &str, new: impl FnOnce() -> T) -> &mut T {
+        &mut self.0.entry(name.to_lowercase()).or_insert_with(|| (name.to_owned(), new())).1
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.values().map(|(name, thing)| (name.as_str(), thing))
+    }
+
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = (String, T)> {
+        self.0.into_values()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// References are exact where names are not.
+    pub(crate) fn has(&self, reference: &str) -> bool {
+        self.0.get(&reference.to_lowercase()).is_some_and(|(name, _)| name == reference)
+    }
+}
+
+impl Draft {
+    pub(crate) fn new(base: &Spec) -> Self {
+        Self {
+            base: base.clone(),
+            exposed: Exposed::Unsaid,
+            network: None,
+            routers: Named::default(),
+            services: Named::default(),
+            middlewares: Named::default(),
+            is_tcp: false,
+            verdicts: Vec::new(),
+        }
+    }
+
+    /// What becomes of one label.
+    pub(crate) fn put(&mut self, key: &Key<'_>, label: &str, value: &str) -> Outcome {
+        let Some(found) = fields::find(key) else { return self.unknown(key, label, value) };
+        if found.name.contains('@') {
+            return Outcome::wrong("a name has no @ where it is defined; only references have");
+        }
+        if value.is_empty() && !found.may_be_empty {
+            return Outcome::Ignored("it is empty, which counts as not set".to_owned());
+        }
+        let said = Said { label, value, index: found.index };
+        match found.place {
+            Place::Enable => self.enable(label, value),
+            Place::Network => network_name(value).map(|name| self.network = Some(name)).into(),
+            Place::Router(set) => set(self.routers.entry(found.name, Router::default), said),
+            Place::Service(set) => {
+                let base = &self.base;
+                set(self.services.entry(found.name, || Service::new(base)), said)
+            }
+            Place::Middleware => middlewares::put(self.middlewares.entry(found.name, Vec::new), &key.parts[3..], said),
+            Place::Tcp => {
+                self.is_tcp = true;
+                Outcome::Ignored("TCP and UDP are not supported yet".to_owned())
+            }
+            Place::Nowhere(why) => Outcome::Ignored(why.to_owned()),
+        }
+    }
+
+    /// Who cannot be understood here is not exposed: the other way round, `flase` would publish the container.
+    fn enable(&mut self, label: &str, value: &str) -> Outcome {
+        match scalar::boolean(value) {
+            Ok(true) => self.exposed = Exposed::Yes,
+            Ok(false) => self.exposed = Exposed::No(label.to_owned()),
+            Err(accepted) => {
+                self.exposed = Exposed::No(label.to_owned());
+                return Outcome::wrong(format!("{accepted}; until then the container is not exposed"));
+            }
+        }
+        Outcome::Used
+    }
+
+    fn unknown(&mut self, key: &Key<'_>, label: &str, value: &str) -> Outcome {
+        let meant = fields::meant(key);
+        if meant.as_deref() == Some("traefik.enable") && scalar::boolean(value) != Ok(true) {
+            self.exposed = Exposed::No(label.to_owned());
+        }
+        let mut accepted = "Traefik 3 has no such label".to_owned();
+        if let Some(old) = old(key) {
+            accepted.push_str(old);
+        } else if let Some(closed) = self.suspect(key, label) {
+            accepted.push_str(&closed);
+        }
+        Outcome::Wrong { accepted, meant }
+    }
+
+    /// Where a guard might have been meant, its route is closed.
+    fn suspect(&mut self, key: &Key<'_>, label: &str) -> Option<String> {
+        let [http, kind, name, field @ ..] = key.parts.as_slice() else { return None };
+        nearest(http, ["http"])?;
+        let field = field.join(".");
+        let guards = field.split('.').any(|part| nearest(part, ["middlewares", "middleware", "options"]).is_some());
+        let why = || format!("{label} cannot be read, and might have guarded it");
+        match nearest(kind, ["routers", "router", "services", "service", "middlewares"])? {
+            "routers" | "router" if guards => {
+                self.routers.entry(name, Router::default).broken.get_or_insert_with(why);
+                Some("; the route is closed, for it might have guarded it".to_owned())
+            }
+            "services" | "service" if guards => {
+                let base = &self.base;
+                self.services.entry(name, || Service::new(base)).broken.get_or_insert_with(why);
+                Some("; its routes are closed, for it might have guarded them".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What Traefik 1 had.
+fn old(key: &Key<'_>) -> Option<&'static str> {
+    match *key.parts.first()? {
+        "frontend" => Some("; this is one of Traefik 1: write traefik.http.routers.NAME.rule=Host(`example.com`)"),
+        "port" | "backend" => {
+            Some("; this is one of Traefik 1: write traefik.http.services.NAME.loadbalancer.server.port")
+        }
+        _ => None,
+    }
+}

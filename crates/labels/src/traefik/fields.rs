@@ -1,0 +1,188 @@
+//! Every label there is, one row each: what is not here is not known.
+
+use super::draft::Said;
+use super::key::Key;
+use super::routers::{self, Router};
+use super::services::{self, Service};
+use crate::nearest::nearest;
+use crate::verdict::Outcome;
+
+/// Where a label belongs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Enable,
+    Network,
+    Router(fn(&mut Router, Said<'_>) -> Outcome),
+    Service(fn(&mut Service, Said<'_>) -> Outcome),
+    Middleware,
+    Tcp,
+    Nowhere(&'static str),
+}
+
+/// What is found for a label.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) place: Place,
+    /// What stands for `*`.
+    pub(crate) name: &'a str,
+    /// What stands for `[]`, or for `<>`.
+    pub(crate) index: &'a str,
+    /// Whether nothing is a value, too.
+    pub(crate) may_be_empty: bool,
+}
+
+const RECORD: Place = Place::Nowhere("logs, metrics and traces are not set per route");
+const SWARM: Place = Place::Nowhere("Swarm is not supported");
+
+/// Every label, without `traefik.`: `*` is a name, `[]` a number in brackets, `<>` one more part of any name, and `**` any
+/// parts, one at least.
+pub(crate) const FIELDS: &[(&str, Place)] = &[
+    ("enable", Place::Enable),
+    ("docker.network", Place::Network),
+    ("docker.lbswarm", SWARM),
+    ("docker.allownonrunning", Place::Nowhere("a container that does not run gets no requests; they wait instead")),
+    ("swarm.**", SWARM),
+    ("tcp.**", Place::Tcp),
+    ("udp.**", Place::Tcp),
+    ("tls.stores.**", Place::Nowhere("certificates are not set by labels")),
+    ("http.routers.*.rule", Place::Router(routers::rule)),
+    ("http.routers.*.rulesyntax", Place::Router(routers::syntax)),
+    ("http.routers.*.entrypoints", Place::Router(routers::entrypoints)),
+    ("http.routers.*.middlewares", Place::Router(routers::middlewares)),
+    ("http.routers.*.priority", Place::Router(routers::priority)),
+    ("http.routers.*.service", Place::Router(routers::service)),
+    ("http.routers.*.tls", Place::Router(routers::tls)),
+    ("http.routers.*.tls.certresolver", Place::Router(routers::resolver)),
+    ("http.routers.*.tls.options", Place::Router(routers::tls_options)),
+    ("http.routers.*.tls.domains.[].main", Place::Router(routers::domain)),
+    ("http.routers.*.tls.domains.[].sans", Place::Router(routers::sans)),
+    ("http.routers.*.parentrefs", Place::Router(routers::parents)),
+    ("http.routers.*.observability.accesslogs", RECORD),
+    ("http.routers.*.observability.metrics", RECORD),
+    ("http.routers.*.observability.tracing", RECORD),
+    ("http.routers.*.observability.traceverbosity", RECORD),
+    ("http.services.*.loadbalancer.server.port", Place::Service(services::port)),
+    ("http.services.*.loadbalancer.server.scheme", Place::Service(services::scheme)),
+    ("http.services.*.loadbalancer.server.url", Place::Service(services::url)),
+    ("http.services.*.loadbalancer.server.weight", Place::Service(services::weight)),
+    ("http.services.*.loadbalancer.server.preservepath", Place::Service(services::url)),
+    ("http.services.*.loadbalancer.servers.[].port", Place::Service(services::port)),
+    ("http.services.*.loadbalancer.servers.[].scheme", Place::Service(services::scheme)),
+    ("http.services.*.loadbalancer.servers.[].url", Place::Service(services::url)),
+    ("http.services.*.loadbalancer.passhostheader", Place::Service(services::pass_host)),
+    ("http.services.*.loadbalancer.strategy", Place::Service(services::strategy)),
+    ("http.services.*.loadbalancer.serverstransport", Place::Service(services::transport)),
+    ("http.services.*.loadbalancer.responseforwarding.flushinterval", Place::Service(services::flush)),
+    ("http.services.*.loadbalancer.healthcheck.path", Place::Service(services::health_path)),
+    ("http.services.*.loadbalancer.healthcheck.interval", Place::Service(services::health_interval)),
+    ("http.services.*.loadbalancer.healthcheck.timeout", Place::Service(services::health_timeout)),
+    ("http.services.*.loadbalancer.healthcheck.status", Place::Service(services::health_status)),
+    ("http.services.*.loadbalancer.healthcheck.unhealthyinterval", Place::Service(services::health_other)),
+    ("http.services.*.loadbalancer.healthcheck.scheme", Place::Service(services::health_other)),
+    ("http.services.*.loadbalancer.healthcheck.mode", Place::Service(services::health_mode)),
+    ("http.services.*.loadbalancer.healthcheck.method", Place::Service(services::health_method)),
+    ("http.services.*.loadbalancer.healthcheck.port", Place::Service(services::health_other)),
+    ("http.services.*.loadbalancer.healthcheck.hostname", Place::Service(services::health_other)),
+    ("http.services.*.loadbalancer.healthcheck.followredirects", Place::Service(services::health_other)),
+    ("http.services.*.loadbalancer.healthcheck.headers.<>", Place::Service(services::health_other)),
+    ("http.services.*.loadbalancer.passivehealthcheck.failurewindow", Place::Service(services::passive)),
+    ("http.services.*.loadbalancer.passivehealthcheck.maxfailedattempts", Place::Service(services::passive_failures)),
+    ("http.services.*.loadbalancer.sticky", Place::Service(services::sticky)),
+    ("http.services.*.loadbalancer.sticky.cookie", Place::Service(services::sticky)),
+    ("http.services.*.loadbalancer.sticky.cookie.name", Place::Service(services::cookie_name)),
+    ("http.services.*.loadbalancer.sticky.cookie.secure", Place::Service(services::cookie_other)),
+    ("http.services.*.loadbalancer.sticky.cookie.httponly", Place::Service(services::cookie_other)),
+    ("http.services.*.loadbalancer.sticky.cookie.samesite", Place::Service(services::cookie_other)),
+    ("http.services.*.loadbalancer.sticky.cookie.maxage", Place::Service(services::cookie_other)),
+    ("http.services.*.loadbalancer.sticky.cookie.path", Place::Service(services::cookie_other)),
+    ("http.services.*.loadbalancer.sticky.cookie.domain", Place::Service(services::cookie_other)),
+    ("http.services.*.middlewares", Place::Service(services::middlewares)),
+    ("http.middlewares.*.**", Place::Middleware),
+];
+
+/// Those that an empty value turns on.
+const MAY_BE_EMPTY: &[&str] = &["http.routers.*.tls", "sticky", "sticky.cookie"];
+
+/// The row of a label.
+pub(crate) fn find<'a>(key: &Key<'a>) -> Option<Found<'a>> {
+    FIELDS.iter().find_map(|(pattern, place)| {
+        let (name, index) = fit(pattern, &key.parts)?;
+        let may_be_empty =
+            matches!(place, Place::Middleware) || MAY_BE_EMPTY.iter().any(|ending| pattern.ends_with(ending));
+        Some(Found { place: *place, name, index, may_be_empty })
+    })
+}
+
+fn fit<'a>(pattern: &str, parts: &[&'a str]) -> Option<(&'a str, &'a str)> {
+    let (mut name, mut index) = ("", "");
+    let mut parts = parts.iter().copied();
+    for wanted in pattern.split('.') {
+        let part = parts.next()?;
+        match wanted {
+            "*" if !part.starts_with('[') => name = part,
+            "[]" if part.starts_with('[') => index = part,
+            "<>" => index = part,
+            "**" => return Some((name, index)),
+            wanted if wanted.eq_ignore_ascii_case(part) => {}
+            _ => return None,
+        }
+    }
+    parts.next().is_none().then_some((name, index))
+}
+
+/// The label that was meant, perhaps: every row with what the user wrote in the place of its names.
+pub(crate) fn meant(key: &Key<'_>) -> Option<String> {
+    let written = format!("traefik.{}", key.parts.join("."));
+    let candidates: Vec<String> = FIELDS.iter().filter_map(|(pattern, _)| filled(pattern, &key.parts)).collect();
+    let meant = nearest(&written, candidates.iter().map(String::as_str))?;
+    Some(meant.replace(".[", "["))
+}
+
+fn filled(pattern: &str, parts: &[&str]) -> Option<String> {
+    if pattern.ends_with("**") || pattern.split('.').count() != parts.len() {
+        return None;
+    }
+    let mut label = "traefik".to_owned();
+    for (wanted, part) in pattern.split('.').zip(parts) {
+        label.push('.');
+        label.push_str(if matches!(wanted, "*" | "[]" | "<>") { part } else { wanted });
+    }
+    Some(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meant_by(label: &str) -> Option<String> {
+        meant(&Key::read(label).expect("a key"))
+    }
+
+    #[test]
+    fn slips_of_the_pen() {
+        for (label, right) in [
+            ("traefik.enabled", Some("traefik.enable")),
+            ("traefik.http.router.web.rule", Some("traefik.http.routers.web.rule")),
+            ("traefik.http.routers.web.entrypoint", Some("traefik.http.routers.web.entrypoints")),
+            (
+                "traefik.http.services.web.loadbalancer.servers.port",
+                Some("traefik.http.services.web.loadbalancer.server.port"),
+            ),
+            ("traefik.http.routers.web.tls.domain[0].main", Some("traefik.http.routers.web.tls.domains[0].main")),
+            ("traefik.something.else", None),
+        ] {
+            assert_eq!(meant_by(label).as_deref(), right, "{label}");
+        }
+    }
+
+    #[test]
+    fn no_row_stands_twice_and_each_is_found_in_whatever_case() {
+        for (at, (pattern, _)) in FIELDS.iter().enumerate() {
+            let label = pattern.replace(".[]", "[0]").replace("<>", "X-A").replace("**", "x.y").replace('*', "web");
+            let label = format!("traefik.{}", label.to_uppercase());
+            let key = Key::read(&label).expect("a key");
+            assert!(find(&key).is_some(), "{label}");
+            assert!(!FIELDS[..at].iter().any(|(earlier, _)| fit(earlier, &key.parts).is_some()), "{pattern} is hidden");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What the fields of a router put in its place.
+
+use std::collections::BTreeMap;
+
+use super::draft::Said;
+use super::rule::{self, Parsed};
+use super::scalar;
+use crate::verdict::Outcome;
+use crate::wish::TlsSpec;
+
+/// A router while it is read.
+#[derive(Debug, Default)]
+pub(crate) struct Router {
+    /// Its rule, if it has one.
+    pub(crate) rule: RouterRule,
+    /// The label of the rule, or the first one that was read.
+    pub(crate) label: String,
+    pub(crate) entrypoints: Vec<String>,
+    pub(crate) middlewares: Vec<String>,
+    pub(crate) priority: Option<i64>,
+    pub(crate) service: Option<String>,
+    pub(crate) tls: Tls,
+    /// A label that cannot be read, without which it would be too open.
+    pub(crate) broken: Option<String>,
+}
+
+/// The rule of a router.
+#[derive(Debug, Default)]
+pub(crate) enum RouterRule {
+    #[default]
+    Unsaid,
+    Read(Parsed, String),
+    /// It cannot be read, so the router leads nowhere.
+    Broken,
+}
+
+/// What a router says of TLS.
+#[derive(Debug, Default)]
+pub(crate) struct Tls {
+    is_off: bool,
+    is_on: bool,
+    resolver: Option<String>,
+    /// By what stands in the brackets, in the order of its text.
+    domains: BTreeMap<String, (String, Vec<String>)>,
+}
+
+impl Tls {
+    pub(crate) fn spec(self) -> Option<TlsSpec> {
+        let domains = self.domains.into_values().filter(|(main, sans)| !main.is_empty() || !sans.is_empty()).collect();
+        (self.is_on && !self.is_off).then_some(TlsSpec { resolver: self.resolver, domains })
+    }
+}
+
+const TLS_LATER: &str = "kept for when there is TLS; until then the route is served without";
+
+pub(crate) fn rule(router: &mut Router, said: Said<'_>) -> Outcome {
+    said.label.clone_into(&mut router.label);
+    match rule::parse(said.value) {
+        Ok(parsed) => {
+            let notes = parsed.notes.join("; ");
+            router.rule = RouterRule::Read(parsed, said.value.to_owned());
+            if notes.is_empty() { Outcome::Used } else { Outcome::Approximated(notes) }
+        }
+        Err(fault) => {
+            router.rule = RouterRule::Broken;
+            Outcome::wrong(fault.to_string())
+        }
+    }
+}
+
+pub(crate) fn syntax(_: &mut Router, said: Said<'_>) -> Outcome {
+    match said.value {
+        "v2" | "v3" => {
+            Outcome::Approximated("rules of Traefik 2 and 3 are told apart by how they are written".to_owned())
+        }
+        _ => Outcome::wrong("neither v2 nor v3"),
+    }
+}
+
+pub(crate) fn entrypoints(router: &mut Router, said: Said<'_>) -> Outcome {
+    match scalar::list(said.value) {
+        Ok(names) => router.entrypoints = names,
+        Err(accepted) => return Outcome::wrong(accepted),
+    }
+    Outcome::Approximated("kept, but every route is served wherever divisi listens so far".to_owned())
+}
+
+/// A list that cannot be read might have had a guard in it.
+pub(crate) fn middlewares(router: &mut Router, said: Said<'_>) -> Outcome {
+    match scalar::list(said.value) {
+        Ok(names) => router.middlewares = names,
+        Err(accepted) => {
+            router.broken.get_or_insert_with(|| format!("{} cannot be read, and might have guarded it", said.label));
+            return Outcome::wrong(format!("{accepted}; the route is closed"));
+        }
+    }
+    Outcome::Used
+}
+
+pub(crate) fn priority(router: &mut Router, said: Said<'_>) -> Outcome {
+    match said.value.parse::<i64>() {
+        // Zero is how Traefik says that nothing is said.
+        Ok(number) => router.priority = Some(number).filter(|number| *number != 0),
+        Err(_) => return Outcome::wrong("not a whole number; write one like 100, or 0 for the length of the rule"),
+    }
+    Outcome::Used
+}
+
+pub(crate) fn service(router: &mut Router, said: Said<'_>) -> Outcome {
+    router.service = Some(said.value.to_owned());
+    Outcome::Used
+}
+
+pub(crate) fn tls(router: &mut Router, said: Said<'_>) -> Outcome {
+    let is_on = scalar::turns_on(said.value);
+    router.tls.is_off = !is_on;
+    router.tls.is_on = is_on;
+    match is_on {
+        true => Outcome::Approximated(TLS_LATER.to_owned()),
+        false if scalar::boolean(said.value) == Ok(false) => Outcome::Used,
+        false => Outcome::wrong("not true; Traefik reads everything else as no TLS"),
+    }
+}
+
+pub(crate) fn resolver(router: &mut Router, said: Said<'_>) -> Outcome {
+    within_tls(router, |tls| tls.resolver = Some(said.value.to_owned()))
+}
+
+/// Options are made in files, and they are where clients are asked for certificates.
+pub(crate) fn tls_options(router: &mut Router, said: Said<'_>) -> Outcome {
+    if router.tls.is_off || said.value == "default" || said.value.starts_with("default@") {
+        return within_tls(router, |_| ());
+    }
+    router.tls.is_on = true;
+    let why = format!("the TLS options {:?} are not known here, and might ask clients for certificates", said.value);
+    router.broken.get_or_insert(why);
+    Outcome::Approximated("not known here; they might ask clients for certificates, so the route is closed".to_owned())
+}
+
+/// What guards the router above would guard this one.
+pub(crate) fn parents(router: &mut Router, _: Said<'_>) -> Outcome {
+    router.broken.get_or_insert_with(|| "it is below another router (parentRefs), which is not supported".to_owned());
+    Outcome::Approximated("routers below routers are not supported; the route is closed".to_owned())
+}
+
+pub(crate) fn domain(router: &mut Router, said: Said<'_>) -> Outcome {
+    within_tls(router, |tls| said.value.clone_into(&mut tls.domains.entry(said.index.to_owned()).or_default().0))
+}
+
+pub(crate) fn sans(router: &mut Router, said: Said<'_>) -> Outcome {
+    match scalar::list(said.value) {
+        Ok(names) => within_tls(router, |tls| tls.domains.entry(said.index.to_owned()).or_default().1 = names),
+        Err(accepted) => Outcome::wrong(accepted),
+    }
+}
+
+fn within_tls(router: &mut Router, put: impl FnOnce(&mut Tls)) -> Outcome {
+    if router.tls.is_off {
+        return Outcome::Ignored("the router's tls is turned off".to_owned());
+    }
+    router.tls.is_on = true;
+    put(&mut router.tls);
+    Outcome::Approximated(TLS_LATER.to_owned())
+}

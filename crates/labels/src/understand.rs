@@ -1,0 +1,186 @@
+//! Everything that one container says, in whatever languages, becomes one [`Wish`].
+
+use divisi_model::Spec;
+
+use crate::dialect::{Dialect, Dialects};
+use crate::nginx_proxy;
+use crate::reading::{self, Native};
+use crate::traefik::{self, Traefik};
+use crate::values::is_off;
+use crate::verdict::{Outcome, Verdict};
+use crate::wish::{Exposed, Wish, Words};
+
+/// The label that is asked first whether a container is to be reached.
+const ENABLE: &str = "divisi.enable";
+
+/// How containers are read: what flags say.
+#[derive(Clone, Debug, Default)]
+pub struct Reader {
+    /// Which languages.
+    pub dialects: Dialects,
+    /// What Traefik's own flags would say.
+    pub traefik: traefik::Options,
+}
+
+/// Understands one container. What it wants of its service comes on top of `base`, and what our own labels say on top of what
+/// others do.
+pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
+    let has = |dialect| reader.dialects.has(dialect);
+    let ours: &[_] = if has(Dialect::Native) { words.labels } else { &[] };
+    let native = reading::native(ours.iter().copied(), base);
+    let traefik = has(Dialect::Traefik).then(|| traefik::read(words, base, &reader.traefik));
+    let nginx_proxy = has(Dialect::NginxProxy).then(|| nginx_proxy::read(words, base));
+    let off = refused(&native);
+    let mut wish = from_native(native);
+    if let Some(traefik) = traefik {
+        add_traefik(&mut wish, traefik);
+    }
+    if let Some(found) = nginx_proxy {
+        if found.exposed == Exposed::Yes {
+            wish.exposed = Exposed::Yes;
+        }
+        wish.routes.extend(found.routes);
+        wish.services.extend(found.services);
+        wish.verdicts.extend(found.verdicts);
+    }
+    for service in wish.services.iter_mut().filter(|service| service.dialect != Dialect::Native) {
+        service.spec = reading::native(ours.iter().copied(), &service.spec).spec;
+    }
+    if let Some(label) = off {
+        wish.exposed = Exposed::No(label);
+        wish.routes.clear();
+    }
+    wish
+}
+
+/// The label by which our own language says that the container is not to be reached, or might have said so: the other way
+/// round, `flase` would publish it.
+fn refused(native: &Native) -> Option<String> {
+    if native.container.enable == Some(false) {
+        return Some(ENABLE.to_owned());
+    }
+    let is_about = |verdict: &&Verdict| match &verdict.outcome {
+        Outcome::Wrong { meant: Some(meant), .. } => meant == ENABLE && is_off(&verdict.value),
+        Outcome::Wrong { meant: None, .. } => verdict.label == ENABLE,
+        _ => false,
+    };
+    native.verdicts.iter().find(is_about).map(|verdict| verdict.label.clone())
+}
+
+fn from_native(native: Native) -> Wish {
+    let is_exposed = native.container.enable == Some(true) || !native.routes.is_empty();
+    Wish {
+        spec: native.spec,
+        weight: native.container.weight,
+        exposed: if is_exposed { Exposed::Yes } else { Exposed::Unsaid },
+        network: native.container.network,
+        routes: native.routes,
+        services: native.services,
+        middlewares: Vec::new(),
+        verdicts: native.verdicts,
+    }
+}
+
+fn add_traefik(wish: &mut Wish, mut traefik: Traefik) {
+    match traefik.exposed {
+        Exposed::Unsaid => {}
+        Exposed::Yes => wish.exposed = Exposed::Yes,
+        no @ Exposed::No(_) if wish.exposed == Exposed::Unsaid => wish.exposed = no,
+        Exposed::No(_) => {}
+    }
+    match (&wish.network, traefik.network) {
+        (Some(ours), Some(theirs)) if *ours != theirs => {
+            let theirs =
+                traefik.verdicts.iter_mut().filter(|verdict| verdict.label.eq_ignore_ascii_case(TRAEFIK_NETWORK));
+            theirs.for_each(|verdict| verdict.outcome = Outcome::Ignored("divisi.network says another one".to_owned()));
+        }
+        (None, theirs) => wish.network = theirs,
+        (Some(_), _) => {}
+    }
+    wish.routes.extend(traefik.routes);
+    wish.services.extend(traefik.services);
+    wish.middlewares.extend(traefik.middlewares);
+    wish.verdicts.extend(traefik.verdicts);
+}
+
+const TRAEFIK_NETWORK: &str = "traefik.docker.network";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::middleware::apply;
+    use crate::wish::RouteSpec;
+
+    fn wish(labels: &[(&str, &str)], options: traefik::Options) -> Wish {
+        let words = Words { labels, service: "web", project: "shop", ..Words::default() };
+        understand(&words, &Spec::default(), &Reader { traefik: options, dialects: Dialects::ALL })
+    }
+
+    #[test]
+    fn flags_of_traefik() {
+        let labels = [("traefik.http.routers.a.rule", "Host(`a.com`)"), ("traefik.http.routers.a.x", "y")];
+        assert_eq!(wish(&labels, traefik::Options::default()).routes.len(), 1);
+        let strict = wish(&labels, traefik::Options { strict: true, ..Default::default() });
+        assert_eq!((strict.routes.len(), matches!(strict.exposed, Exposed::No(_))), (0, true));
+        assert_eq!(wish(&[], traefik::Options::default()).exposed, Exposed::Unsaid);
+        let all = wish(&[], traefik::Options { exposed_by_default: true, ..Default::default() });
+        assert_eq!((all.routes.len(), all.exposed), (1, Exposed::Yes));
+    }
+
+    #[test]
+    fn dialects_that_are_off_are_not_read() {
+        let labels = [("divisi.host", "a.com"), ("traefik.http.routers.a.rule", "Host(`a.com`)")];
+        let words = Words { labels: &labels, environment: &[("VIRTUAL_HOST", "a.com")], ..Words::default() };
+        for dialect in Dialect::ALL {
+            let reader = Reader { dialects: Dialects::only(dialect), ..Reader::default() };
+            let wish = understand(&words, &Spec::default(), &reader);
+            assert!(wish.routes.len() == 1 && wish.routes[0].dialect == dialect, "{dialect}");
+            assert!(wish.verdicts.iter().all(|verdict| verdict.dialect == dialect), "{dialect}");
+        }
+    }
+
+    proptest! {
+        /// Anyone who can start a container writes labels.
+        #[test]
+        fn no_container_does_harm(
+            said in prop::collection::vec((
+                "(divisi|traefik|traefik\\.http|com\\.github\\.nginx-proxy\\.nginx-proxy)(\\.(routers|services|middlewares|\
+                 loadbalancer|server|servers|rule|tls|domains|chain|host|path|enable|port|sticky|cookie|[a-zü@]{1,3}|\
+                 \\[[0-9]?\\]?)){0,6}|VIRTUAL_[A-Z_]{0,20}|(?s:.*)",
+                "(Host|PathPrefix)\\(`[a-z/.]{0,6}`\\)|true|80|/x|[a-z,]{0,9}|\\{[a-z:\"{}, ]{0,20}|(?s:.*)",
+            ), 0..8),
+        ) {
+            let said: Vec<_> = said.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            let words = Words { labels: &said, environment: &said, service: "web", project: "shop", container: "c" };
+            let mut wish = understand(&words, &Spec::default(), &Reader::default());
+            let known = wish.middlewares.clone();
+            for route in &mut wish.routes {
+                apply(route, &|name| known.iter().find(|middleware| middleware.name == name), &[]);
+            }
+            for verdict in &wish.verdicts {
+                let line = verdict.to_string();
+                prop_assert!(line.len() < 5000 && !line.chars().any(char::is_control), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn chains_end() {
+        let labels = [
+            ("traefik.http.routers.a.rule", "Host(`a.com`)"),
+            ("traefik.http.routers.a.middlewares", "b"),
+            ("traefik.http.middlewares.b.chain.middlewares", "c,c"),
+            ("traefik.http.middlewares.c.chain.middlewares", "b,b"),
+        ];
+        let mut wish = wish(&labels, traefik::Options::default());
+        let known = wish.middlewares.clone();
+        let find = |name: &str| known.iter().find(|middleware| middleware.name == name);
+        apply(&mut wish.routes[0], &find, &[]);
+        assert!(wish.routes[0].closed.as_deref().is_some_and(|why| why.contains("themselves")));
+        let mut open = RouteSpec { closed: None, ..wish.routes[0].clone() };
+        apply(&mut open, &find, &["b".to_owned()]);
+        assert_eq!(open.closed, None, "passed over");
+    }
+}
