@@ -16,7 +16,7 @@
 //! | [`state`] | what a service keeps from snapshot to snapshot |
 //! | [`hold`] | requests that wait for a replica |
 //! | `budget` | how many attempts beyond the first there may be |
-//! | [`replica`] | a container of a service, and the lease that counts a request in flight |
+//! | [`replica`], `card` | a container of a service, and the lease that counts a request in flight |
 //! | `latency` | how soon a replica answers |
 //! | [`alarm`] | how the request's way reports a replica that failed |
 //! | `candidates`, `tried` | among whom one request may choose |
@@ -28,6 +28,7 @@
 pub mod alarm;
 mod budget;
 mod candidates;
+mod card;
 pub mod hold;
 mod latency;
 pub mod moment;
@@ -41,10 +42,11 @@ pub mod state;
 mod tried;
 
 pub use alarm::Alarm;
+pub use card::Card;
 pub use hold::Place;
 pub use moment::Moment;
 pub use policy::Policy;
-pub use replica::{Card, Failure, Health, Lease, Readiness, Replica, ReplicaId};
+pub use replica::{Failure, Health, Lease, Readiness, Replica, ReplicaId};
 pub use service::{Crowded, Entry, NoPlace, NoReplica, Service, Wanted};
 pub use snapshot::{Published, Snapshot, Unrouted};
 pub use spec::Spec;

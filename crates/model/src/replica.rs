@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::card::Card;
 use crate::latency::Latency;
 use crate::moment::Moment;
 use crate::spec::{EjectionRules, Spec};
@@ -81,26 +82,6 @@ impl Health {
             2 => Self::Ejected,
             _ => Self::Down,
         }
-    }
-}
-
-/// What distinguishes a replica from the others of its service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Card {
-    /// What people call it (`project-service-1`).
-    pub name: String,
-    /// Its number among the replicas; a replica that is replaced by another passes it on.
-    pub number: u32,
-    /// How many times the share of a replica of weight 1 it gets; at least 1.
-    pub weight: u32,
-    /// What a client's cookie says to come back to it; empty where there are no such cookies.
-    pub token: String,
-}
-
-impl Card {
-    /// A replica like all others.
-    pub fn new(name: impl Into<String>, number: u32) -> Self {
-        Self { name: name.into(), number, weight: 1, token: String::new() }
     }
 }
 

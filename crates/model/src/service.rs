@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::candidates::Candidates;
+use crate::card::Card;
 use crate::hold::Place;
 use crate::moment::Moment;
 use crate::policy::affinity;
-use crate::replica::{Card, Health, Lease, Readiness, Replica};
+use crate::replica::{Health, Lease, Readiness, Replica};
 use crate::spec::{Question, Spec};
 use crate::state::State;
 use crate::tried::Tried;

@@ -90,8 +90,9 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::card::Card;
     use crate::moment::Moment;
-    use crate::replica::{Card, Health, Lease, Readiness, Replica};
+    use crate::replica::{Health, Lease, Readiness, Replica};
     use crate::tried::Tried;
 
     const NOW: Moment = Moment::from_nanos(1_000_000_000);
