@@ -28,6 +28,8 @@ pub(crate) enum Life {
 /// What a container's HEALTHCHECK says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
+    /// Nobody has said whether it has one.
+    Unknown,
     /// It has none.
     Unchecked,
     /// Not yet healthy.
@@ -149,7 +151,11 @@ impl Container {
             name: name(summary.names.unwrap_or_default().first().map(String::as_str), &id),
             identity: Identity::of(&labels),
             life,
-            health: Health::in_status(summary.status.as_deref().unwrap_or_default()),
+            // The list does not say the health of a paused container.
+            health: match life {
+                Life::Paused => Health::Unknown,
+                Life::Running | Life::Ended => Health::in_status(summary.status.as_deref().unwrap_or_default()),
+            },
             port: Port::lowest(tcp_ports(summary.ports.as_deref().unwrap_or_default())).unwrap_or(Port::Unknown),
             networking: networking(mode.as_deref(), networks),
             stop: None,

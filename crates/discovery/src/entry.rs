@@ -113,7 +113,7 @@ impl Entry {
             (Life::Running, Health::Healthy) => Readiness::Ready,
             (Life::Running, Health::Unhealthy) => Readiness::Unhealthy,
             (Life::Running, Health::Unchecked) if self.accepts => Readiness::Ready,
-            (Life::Running, Health::Unchecked | Health::Starting) => Readiness::Starting,
+            (Life::Running, Health::Unknown | Health::Unchecked | Health::Starting) => Readiness::Starting,
         }
     }
 
@@ -124,9 +124,9 @@ impl Entry {
         self.refuses &= !state;
         if !state {
             self.container.life = old.life;
-            self.container.health = old.health;
-        } else if self.container.life == Life::Paused && self.container.stop.is_none() {
-            // The list does not say the health of a paused container.
+        }
+        let says_health = self.container.health != Health::Unknown;
+        if !(state && says_health) && old.health != Health::Unknown {
             self.container.health = old.health;
         }
         if self.container.port == Port::Unknown {

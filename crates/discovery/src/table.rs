@@ -153,7 +153,7 @@ impl Table {
         } else if self.entries.contains_key(&event.id) {
             self.change(event, now);
         } else {
-            self.miss(event);
+            self.miss(event, now);
         }
     }
 
@@ -186,7 +186,7 @@ impl Table {
             name: event.name,
             identity: None,
             life: Life::Running,
-            health: Health::Unchecked,
+            health: Health::Unknown,
             port: Port::Unknown,
             networking: Networking::Attached(Vec::new()),
             stop: None,
@@ -235,10 +235,9 @@ impl Table {
         self.dirty.push(event.id);
     }
 
-    fn miss(&mut self, event: Event) {
+    fn miss(&mut self, event: Event, now: Instant) {
         if let Some(listing) = &mut self.listing {
-            let list = if event.what == What::Ended { &mut listing.ended } else { &mut listing.missed };
-            list.insert(event.id);
+            listing.miss(event, now);
         } else if let Some(identity) = event.identity
             && matches!(event.what, What::Signalled(_) | What::Paused | What::Unpaused | What::Health(_))
             && self.is_in_scope(&identity.key)
@@ -252,9 +251,7 @@ impl Table {
         let Some(entry) = self.entries.get_mut(id) else { return };
         let rule = entry.container.stop;
         if rule.is_none() {
-            // Each once: there are only so many.
-            entry.signalled.retain(|(other, _)| *other != number);
-            entry.signalled.push((number, now));
+            note_signal(&mut entry.signalled, number, now);
             // One that stops most containers is taken for a stop until it is known better.
             let is_pressing = !matches!(number, signal::KILL | signal::TERM);
             if !std::mem::replace(&mut entry.asked, true) || is_pressing {
@@ -364,4 +361,10 @@ impl Table {
             self.news.tell(now, &entry.container.name, &Turn::Gone, before, chosen.count());
         }
     }
+}
+
+/// Notes a signal and when it came, each once: there are only so many.
+fn note_signal(signals: &mut Vec<(u8, Instant)>, number: u8, now: Instant) {
+    signals.retain(|(other, _)| *other != number);
+    signals.push((number, now));
 }

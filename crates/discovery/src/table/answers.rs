@@ -1,13 +1,14 @@
 //! What the engine's answers, lists and inspections, do to the table.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Job, Table};
+use super::{Job, Table, note_signal};
 use crate::container::{Container, ContainerId, Life};
 use crate::engine::{List, Unreadable};
 use crate::entry::Entry;
+use crate::event::{Event, What};
 use crate::news::Turn;
 use crate::port::Port;
 
@@ -18,8 +19,19 @@ pub(super) struct Listing {
     pub(super) mark: u64,
     /// Containers that ended since.
     pub(super) ended: HashSet<ContainerId>,
-    /// Containers of which something else was heard and that are not in the table.
-    pub(super) missed: HashSet<ContainerId>,
+    /// Containers of which something else was heard and that are not in the table, and the signals among that.
+    missed: HashMap<ContainerId, Vec<(u8, Instant)>>,
+}
+
+impl Listing {
+    /// Something happened to a container that is not in the table.
+    pub(super) fn miss(&mut self, event: Event, now: Instant) {
+        match event.what {
+            What::Ended => drop(self.ended.insert(event.id)),
+            What::Signalled(number) => note_signal(self.missed.entry(event.id).or_default(), number, now),
+            _ => drop(self.missed.entry(event.id).or_default()),
+        }
+    }
 }
 
 impl Table {
@@ -35,7 +47,7 @@ impl Table {
 
     /// The list that was begun has come: what it does not name has ended.
     pub(crate) fn apply_list(&mut self, list: List, now: Instant) {
-        let Some(listing) = self.listing.take() else { return };
+        let Some(mut listing) = self.listing.take() else { return };
         if !self.listed {
             self.news.hold(now);
         }
@@ -44,7 +56,7 @@ impl Table {
         for container in list.containers {
             if container.life != Life::Ended {
                 named.insert(Arc::clone(&container.id));
-                self.take_listed(container, &listing);
+                self.take_listed(container, &mut listing);
             }
         }
         // What is known of those that cannot be read stays: they run, or the engine would not have named them. Where it cannot
@@ -61,9 +73,13 @@ impl Table {
         }
     }
 
-    fn take_listed(&mut self, container: Container, listing: &Listing) {
+    fn take_listed(&mut self, container: Container, listing: &mut Listing) {
         let id = Arc::clone(&container.id);
         if let Some(entry) = self.entries.get_mut(&id) {
+            // The list may still be about an earlier run of it, with another address.
+            if entry.born > listing.mark {
+                return;
+            }
             let state = entry.touched <= listing.mark;
             entry.asked &= !std::mem::take(&mut entry.failed);
             self.learn(&id, container, state);
@@ -71,9 +87,13 @@ impl Table {
             && !listing.ended.contains(&id)
             && self.own.id.as_ref() != Some(&id)
         {
-            let missed = listing.missed.contains(&id);
-            self.insert(Entry { asked: missed, ..Entry::new(container, identity, listing.mark) });
-            if missed {
+            let missed = listing.missed.remove(&id);
+            let asked = missed.is_some();
+            // What was heard of it may be newer than the list, so it gets nothing before it was asked after.
+            let signalled = missed.unwrap_or_default();
+            let entry = Entry::new(container, identity, listing.mark);
+            self.insert(Entry { asked, seen: !asked, signalled, ..entry });
+            if asked {
                 self.jobs.push(Job::Inspect { id, ticket: self.clock, urgent: true });
             }
         }

@@ -24,7 +24,7 @@ impl Table {
             (is_chosen && entry.container.stop.is_none()) || (self.wish.service.is_none() && lacks_port);
         if lacks_details && !entry.asked {
             entry.asked = true;
-            let urgent = is_chosen && lacks_port;
+            let urgent = is_chosen && (lacks_port || entry.container.health == Health::Unknown);
             self.jobs.push(Job::Inspect { id: Arc::clone(id), ticket: self.clock, urgent });
         }
         if is_chosen {

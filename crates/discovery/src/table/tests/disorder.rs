@@ -129,3 +129,61 @@ fn a_list_makes_up_for_everything_that_was_lost() {
     world.accept_all();
     assert_eq!(world.names(), ["a", "d"]);
 }
+
+/// A container with a HEALTHCHECK that has said so much.
+fn checked(health: Health) -> Container {
+    Container { health, ..container("a", 1) }
+}
+
+#[test]
+fn what_was_heard_of_an_unknown_counts_more_than_the_list() {
+    for what in [What::Paused, What::Signalled(15), What::Health(Health::Unhealthy)] {
+        let mut world = World::new();
+        world.table.begin_list();
+        world.at(100, "a", what);
+        let listed_as = Container { stop: None, ..checked(Health::Healthy) };
+        world.table.apply_list(listed(&[listed_as]), world.now);
+        world.commit();
+        assert!(world.names().is_empty(), "{what:?}: the list may be older");
+        let ticket = world.tickets()[0];
+        world.table.inspected(&"a".into(), ticket, Some(checked(Health::Healthy)), world.now);
+        world.commit();
+        assert_eq!(world.names().is_empty(), what == What::Signalled(15), "{what:?}: no inspection tells of a stop");
+    }
+}
+
+#[test]
+fn a_list_from_before_a_start_says_nothing_about_what_was_started() {
+    let mut world = World::with(&[]);
+    world.table.begin_list();
+    world.at(100, "a", What::Started);
+    world.table.apply_list(listed(&[container("a", 1)]), world.now);
+    world.commit();
+    world.accept_all();
+    assert!(world.names().is_empty(), "that may be the address of its earlier run");
+}
+
+#[test]
+fn who_has_not_said_whether_it_is_checked_is_not_taken_for_unchecked() {
+    let mut world = World::with(&[]);
+    world.at(100, "a", What::Started);
+    let ticket = world.tickets()[0];
+    world.at(101, "a", What::Paused);
+    world.at(102, "a", What::Unpaused);
+    world.table.inspected(&"a".into(), ticket, Some(checked(Health::Starting)), world.now);
+    world.commit();
+    world.accept_all();
+    assert!(world.names().is_empty());
+
+    let mut world = World::with(&[]);
+    let frozen = Container { life: Life::Paused, stop: None, ..checked(Health::Unknown) };
+    world.list(&[frozen]);
+    world.commit();
+    let ticket = world.tickets()[0];
+    world.at(103, "a", What::Unpaused);
+    world.accept_all();
+    assert!(world.names().is_empty(), "the list does not tell");
+    world.table.inspected(&"a".into(), ticket, Some(checked(Health::Healthy)), world.now);
+    world.commit();
+    assert_eq!(world.names(), ["a"]);
+}
