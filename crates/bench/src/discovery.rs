@@ -178,7 +178,7 @@ impl Stage {
         let watcher = thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = divisi_discovery::run(settings, cell) => {}
+                    () = divisi_discovery::run(settings, cell, divisi_discovery::inquiry().1) => {}
                     _ = stopped => {}
                 }
             });

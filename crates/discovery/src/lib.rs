@@ -21,6 +21,7 @@
 //! | `news` | what the log says about it |
 //! | `probe` | whether a starting replica accepts connections |
 //! | `link` | finds the engine and follows its events |
+//! | `report` | what is known of each container, for people |
 //! | `watch` | the loop that feeds the table and publishes what comes out |
 
 mod address;
@@ -37,6 +38,7 @@ mod news;
 mod own;
 mod port;
 mod probe;
+mod report;
 mod settings;
 mod signal;
 #[cfg(test)]
@@ -54,10 +56,11 @@ use divisi_model::Published;
 
 pub use address::{EngineAddress, EngineAddressError};
 pub use own::Clues;
+pub use report::{Advice, Inquirer, Inquiries, Place, Reason, RouteSighting, Sighting, inquiry};
 pub use settings::{ProbePace, Settings, Tuning};
 
 /// Follows the engine and publishes a snapshot per change, for ever. Nothing that the engine does ends it: without the
 /// engine the last snapshot stays. Wants a tokio runtime of one thread to itself, with I/O and time enabled.
-pub async fn run(settings: Settings, published: Arc<Published>) {
-    watch::Watch::new(settings, published).run().await;
+pub async fn run(settings: Settings, published: Arc<Published>, inquiries: Inquiries) {
+    watch::Watch::new(settings, published, inquiries).run().await;
 }

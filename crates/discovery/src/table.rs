@@ -296,6 +296,11 @@ impl Table {
         self.chosen.as_ref().map_or(0, Chosen::count)
     }
 
+    /// What is known of each container.
+    pub(crate) fn sightings(&self) -> Vec<crate::report::Sighting> {
+        Vec::new()
+    }
+
     /// When [`expire`](Self::expire) has something to do.
     pub(crate) fn due(&self) -> Option<Instant> {
         let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);

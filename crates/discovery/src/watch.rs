@@ -14,6 +14,7 @@ use crate::engine::{Engine, List};
 use crate::link::{Feed, Line, Link};
 use crate::own::Own;
 use crate::probe::{Candidate, Prober};
+use crate::report::Inquiries;
 use crate::settings::Settings;
 use crate::table::{Job, Table};
 use crate::wire::EngineError;
@@ -82,6 +83,7 @@ impl Inspections {
 pub(crate) struct Watch {
     settings: Settings,
     published: Arc<Published>,
+    inquiries: Inquiries,
     table: Table,
     prober: Prober,
     inspections: Inspections,
@@ -106,7 +108,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Begins to look for the engine.
-    pub(crate) fn new(settings: Settings, published: Arc<Published>) -> Self {
+    pub(crate) fn new(settings: Settings, published: Arc<Published>, inquiries: Inquiries) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
         let (link, feed, line) = Link::new(&settings);
         let mut tasks = JoinSet::new();
@@ -117,6 +119,7 @@ impl Watch {
             inspections: Inspections::default(),
             engine: None,
             published,
+            inquiries,
             tasks,
             feed,
             line,
@@ -148,6 +151,7 @@ impl Watch {
                 Some(message) = self.feed.recv() => self.hear(message),
                 Some(report) = self.reports.recv() => self.take(report),
                 Some(_) = self.tasks.join_next() => {}
+                Some(asker) = self.inquiries.next() => drop(asker.send(self.table.sightings())),
                 () = timer => {}
             }
             self.hear_the_rest();

@@ -145,7 +145,10 @@ fn start_changes(discovery: Option<divisi_discovery::Settings>, published: Arc<P
     let health = divisi_health::run(Arc::clone(&published));
     let changes = async move {
         match discovery {
-            Some(asked) => drop(tokio::join!(divisi_discovery::run(asked, published), health)),
+            Some(asked) => {
+                let (_inquirer, inquiries) = divisi_discovery::inquiry();
+                drop(tokio::join!(divisi_discovery::run(asked, published, inquiries), health));
+            }
             None => health.await,
         }
     };

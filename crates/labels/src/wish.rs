@@ -1,6 +1,7 @@
 //! What one container wants, whatever language it says it in: the one typed form in which all dialects end.
 
 use divisi_model::Spec;
+pub use divisi_model::route::Rewrite;
 use divisi_model::route::Rule;
 
 use crate::dialect::Dialect;
@@ -82,23 +83,6 @@ pub struct RouteSpec {
     pub entrypoints: Vec<String>,
     /// What is wanted of TLS; None for no TLS.
     pub tls: Option<TlsSpec>,
-}
-
-/// What is done to the path of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rewrite {
-    /// The first of these that the path begins with, on a segment's boundary if `whole`, goes away. A path that is empty
-    /// then is `/`.
-    Strip {
-        /// What goes away.
-        prefixes: Vec<String>,
-        /// Whether `/api` leaves `/apis` alone.
-        whole: bool,
-    },
-    /// This is put before it.
-    Add(String),
-    /// This stands in its place.
-    Replace(String),
 }
 
 /// What a route wants of TLS.

@@ -4,7 +4,7 @@
 //! request. Nothing in a published snapshot changes but the atomics inside a [`Replica`].
 //!
 //! ```text
-//! Snapshot ── route ──► Service ── pick ──► Lease ──► Replica
+//! Snapshot ── route ──► Slot ──► Service ── pick ──► Lease ──► Replica
 //! ```
 //!
 //! | module | job |
@@ -21,6 +21,8 @@
 //! | [`alarm`] | how the request's way reports a replica that failed |
 //! | `candidates`, `tried` | among whom one request may choose |
 //! | [`policy`] | how to pick, one algorithm per file |
+//! | [`meter`] | what became of requests, counted |
+//! | [`engine`] | how the change's way stands with the engine |
 //! | [`moment`] | time as a number |
 //!
 //! No runtime, no sockets: plain values, tested without either. Time comes as an argument.
@@ -29,8 +31,10 @@ pub mod alarm;
 mod budget;
 mod candidates;
 mod card;
+pub mod engine;
 pub mod hold;
 mod latency;
+pub mod meter;
 pub mod moment;
 pub mod policy;
 pub mod replica;
@@ -43,11 +47,13 @@ mod tried;
 
 pub use alarm::Alarm;
 pub use card::Card;
+pub use engine::EngineState;
 pub use hold::Place;
 pub use moment::Moment;
 pub use policy::Policy;
 pub use replica::{Failure, Health, Lease, Readiness, Replica, ReplicaId};
 pub use service::{Crowded, Entry, NoPlace, NoReplica, Service, Wanted};
-pub use snapshot::{Published, Snapshot, Unrouted};
+pub use snapshot::{Published, Slot, Snapshot, Unrouted};
 pub use spec::Spec;
+pub use state::{Name, State};
 pub use tried::Tried;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::card::Card;
 use crate::latency::Latency;
+use crate::meter::Meter;
 use crate::moment::Moment;
 use crate::spec::{EjectionRules, Spec};
 use crate::state::State;
@@ -127,6 +128,7 @@ pub struct Replica {
     fresh_at: AtomicU64,
     /// When what still goes on at it is cut off.
     cut_at: AtomicU64,
+    meter: Meter,
 }
 
 impl Replica {
@@ -155,6 +157,7 @@ impl Replica {
             readmitted_at: AtomicU64::new(0),
             fresh_at: AtomicU64::new(0),
             cut_at: AtomicU64::new(u64::MAX),
+            meter: Meter::default(),
         })
     }
 
@@ -176,6 +179,16 @@ impl Replica {
     /// What a client's cookie says to come back to it.
     pub fn token(&self) -> &str {
         &self.card.token
+    }
+
+    /// What its service keeps.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// Requests that it answered, and those at which it failed for good.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Where it listens.
@@ -249,7 +262,7 @@ impl Replica {
     }
 
     /// When it became ready.
-    pub(crate) fn fresh_at(&self) -> Moment {
+    pub fn fresh_at(&self) -> Moment {
         Moment::from_nanos(self.fresh_at.load(Ordering::Relaxed))
     }
 

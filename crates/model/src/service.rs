@@ -11,13 +11,12 @@ use crate::moment::Moment;
 use crate::policy::affinity;
 use crate::replica::{Health, Lease, Readiness, Replica};
 use crate::spec::{Question, Spec};
-use crate::state::State;
+use crate::state::{Name, State};
 use crate::tried::Tried;
 
 /// A service and the replicas that may get its requests, at one moment.
 #[derive(Clone, Debug)]
 pub struct Service {
-    name: Arc<str>,
     spec: Arc<Spec>,
     /// By number.
     ready: Arc<[Arc<Replica>]>,
@@ -45,15 +44,19 @@ pub enum Wanted {
 impl Service {
     /// A service without replicas that begins with nothing behind it.
     pub fn new(name: impl Into<Arc<str>>, spec: Spec) -> Self {
+        Self::of(Name { project: Arc::default(), service: name.into() }, spec)
+    }
+
+    /// The same for one of a Compose project.
+    pub fn of(name: Name, spec: Spec) -> Self {
         let service = Self {
-            name: name.into(),
             spec: Arc::default(),
             ready: Arc::default(),
             expected: Arc::default(),
             known: 0,
             heaviest: 1.0,
             forgotten: false,
-            state: Arc::default(),
+            state: Arc::new(State::new(name)),
         };
         service.with_spec(spec)
     }
@@ -91,7 +94,7 @@ impl Service {
 
     /// Its name in the Compose file.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.state.name().service
     }
 
     /// What the user wants of it.

@@ -1,12 +1,15 @@
 //! What a service keeps from snapshot to snapshot: whose turn it is, who waits, what retries cost, who failed.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::budget::Budget;
 use crate::hold::Hold;
+use crate::meter::{Histogram, Meter};
 use crate::moment::Moment;
 use crate::replica::{Health, Replica};
 use crate::spec::{RetryLimits, Spec};
@@ -17,6 +20,16 @@ const CALLED_AT_ONCE: usize = 4;
 /// What a service keeps from snapshot to snapshot.
 #[derive(Debug, Default)]
 pub struct State {
+    name: Name,
+    meter: Meter,
+    durations: Histogram,
+    /// Attempts beyond the first, ever.
+    retries: AtomicU64,
+    /// Requests that waited for a replica, ever, and how long all together, in nanoseconds.
+    held: AtomicU64,
+    held_nanos: AtomicU64,
+    /// How often a replica was taken out, ever.
+    ejections: AtomicU64,
     /// Picks ever; whose turn it is, too.
     picks: AtomicU64,
     /// Those among them that were not a request's first: they failed, or were retries.
@@ -35,7 +48,80 @@ pub struct State {
     panicking: AtomicBool,
 }
 
+/// What a service is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name {
+    /// Its Compose project; empty where there is none.
+    pub project: Arc<str>,
+    /// Its name in the project.
+    pub service: Arc<str>,
+}
+
+/// `project/service`.
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.project.is_empty() {
+            write!(f, "{}/", self.project)?;
+        }
+        f.write_str(&self.service)
+    }
+}
+
+/// What was counted of a service since it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Attempts beyond the first.
+    pub retries: u64,
+    /// Requests that waited for a replica.
+    pub held: u64,
+    /// How long they waited, all together.
+    pub held_time: Duration,
+    /// How often a replica was taken out because of its answers, or for want of them.
+    pub ejections: u64,
+}
+
 impl State {
+    pub(crate) fn new(name: Name) -> Self {
+        Self { name, ..Self::default() }
+    }
+
+    /// What the service is called.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Requests that divisi answered itself, because no replica did.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// How long requests took, from the head to the end of the response.
+    pub fn durations(&self) -> &Histogram {
+        &self.durations
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counts {
+            retries: read(&self.retries),
+            held: read(&self.held),
+            held_time: Duration::from_nanos(read(&self.held_nanos)),
+            ejections: read(&self.ejections),
+        }
+    }
+
+    /// A request had so many attempts beyond the first.
+    pub fn count_retries(&self, retries: u64) {
+        self.retries.fetch_add(retries, Ordering::Relaxed);
+    }
+
+    /// A request waited for a replica.
+    pub fn count_held(&self, time: Duration) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+        self.held_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// The number of the next pick.
     pub(crate) fn next_pick(&self) -> u64 {
         self.picks.fetch_add(1, Ordering::Relaxed)
@@ -119,6 +205,9 @@ impl State {
         let changed = replica.health() == from;
         if changed {
             note();
+            if from == Health::Up {
+                self.ejections.fetch_add(1, Ordering::Relaxed);
+            }
             replica.set_health(to);
             self.count_failing(&roster);
         }

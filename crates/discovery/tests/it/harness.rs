@@ -34,7 +34,7 @@ impl Discovery {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = divisi_discovery::run(settings, cell) => {}
+                    () = divisi_discovery::run(settings, cell, divisi_discovery::inquiry().1) => {}
                 }
             });
         });

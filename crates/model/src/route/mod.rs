@@ -18,6 +18,7 @@
 //! | `sharded` | a set of which a change copies little |
 //! | [`table`] | all routes |
 //! | [`explain`] | why a request goes where it goes |
+//! | [`rewrite`] | what is done to its path there |
 //!
 //! **Order.** Of all routes whose rule holds the one with the highest priority is taken. Unless its author says otherwise a
 //! route's priority is the length of its rule, as in Traefik. Among equals: fewer wildcards and expressions first, then by
@@ -34,6 +35,7 @@ mod matching;
 pub mod path;
 mod pattern;
 mod query;
+pub mod rewrite;
 pub mod rule;
 mod sharded;
 pub mod table;
@@ -42,9 +44,12 @@ mod text;
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
+use crate::snapshot::Slot;
+
 pub use asked::Asked;
 pub use error::RuleError;
 pub use pattern::Pattern;
+pub use rewrite::Rewrite;
 pub use rule::Rule;
 pub use table::{Conflict, RoutingTable};
 
@@ -70,6 +75,20 @@ pub struct Route {
     patterns: usize,
     service: Arc<str>,
     origin: Origin,
+    way: Way,
+}
+
+/// What becomes of the requests that take a route.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// Where the service stands in its snapshot.
+    pub slot: Slot,
+    /// What is done to the path, in this order.
+    pub rewrites: Vec<Rewrite>,
+    /// Why nobody is served; None where everybody is.
+    pub closed: Option<Arc<str>>,
+    /// Replicas see their own address as the host, and not what the client asked for.
+    pub hides_host: bool,
 }
 
 impl Route {
@@ -84,7 +103,13 @@ impl Route {
             rule,
             service: service.into(),
             origin,
+            way: Way::default(),
         }
+    }
+
+    /// The same route, with that in store for its requests.
+    pub fn with_way(self, way: Way) -> Self {
+        Self { way, ..self }
     }
 
     /// The same route with that priority: the user's, or the length of the rule as the user spelled it.
@@ -115,6 +140,11 @@ impl Route {
     /// The service that gets the requests.
     pub fn service(&self) -> &Arc<str> {
         &self.service
+    }
+
+    /// What becomes of its requests.
+    pub fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Where it comes from.
