@@ -147,7 +147,7 @@ fn start_changes(discovery: Option<divisi_discovery::Settings>, published: Arc<P
         match discovery {
             Some(asked) => {
                 let (_inquirer, inquiries) = divisi_discovery::inquiry();
-                drop(tokio::join!(divisi_discovery::run(asked, published, inquiries), health));
+                tokio::join!(divisi_discovery::run(asked, published, inquiries), health);
             }
             None => health.await,
         }
