@@ -107,6 +107,7 @@ pub(crate) struct HealthState {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Config {
     pub(crate) labels: Option<HashMap<String, String>>,
+    pub(crate) env: Option<Vec<String>>,
     pub(crate) exposed_ports: Option<HashMap<String, IgnoredAny>>,
     pub(crate) stop_signal: Option<String>,
     pub(crate) stop_timeout: Option<i64>,

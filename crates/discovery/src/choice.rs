@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::compose::{Identity, ServiceKey};
-use crate::engine::Scope;
 use crate::own::Own;
 
 /// What the user asked for.
@@ -29,18 +28,9 @@ pub(crate) type Tallies = BTreeMap<ServiceKey, Tally>;
 
 impl Wish {
     /// The project to look in: the one named, else our own.
-    fn project<'a>(&'a self, own: &'a Own) -> Option<&'a str> {
+    pub(crate) fn project<'a>(&'a self, own: &'a Own) -> Option<&'a str> {
         let ours = || own.identity.as_ref().map(|identity| identity.key.project.as_str());
         self.project.as_deref().or_else(ours)
-    }
-
-    /// Which containers need to be known for the choice.
-    pub(crate) fn scope(&self, own: &Own) -> Scope {
-        match (self.project(own), &self.service) {
-            (Some(project), _) => Scope::Project(project.to_owned()),
-            (None, Some(service)) => Scope::Service(service.clone()),
-            (None, None) => Scope::Nothing,
-        }
     }
 
     /// The service that gets the requests, or one line that says why none does and what to write. With no container
@@ -97,11 +87,12 @@ impl Wish {
             )),
             (several, _) => {
                 let names: Vec<_> = several.iter().map(|key| key.service.as_str()).collect();
+                let last = names[names.len() - 1];
                 Err(format!(
-                    "project {project:?} has {} services with a port ({}): name one with DIVISI_SERVICE={}",
+                    "project {project:?} has {} services with a port ({}): name one with DIVISI_SERVICE={last}, or say \
+                     with the label divisi.host what each of them gets",
                     several.len(),
                     names.join(", "),
-                    names[names.len() - 1],
                 ))
             }
         }
@@ -110,7 +101,10 @@ impl Wish {
 
 fn nothing_named(own: &Own) -> String {
     let place = if own.id.is_some() { "in a container of no Compose project" } else { "outside of any container" };
-    format!("divisi runs {place} and no service is named: write --service NAME (or DIVISI_SERVICE=NAME)")
+    format!(
+        "divisi runs {place}, no service is named and no label asks for requests: write --service NAME (or \
+         DIVISI_SERVICE=NAME), or the label divisi.host=NAME at a service"
+    )
 }
 
 #[cfg(test)]
@@ -170,7 +164,8 @@ mod tests {
         let two = running(&[("shop", "lb", 1), ("shop", "web", 1), ("shop", "api", 1)]);
         assert_eq!(
             auto.choose(&own, &two, None).unwrap_err(),
-            "project \"shop\" has 2 services with a port (api, web): name one with DIVISI_SERVICE=web"
+            "project \"shop\" has 2 services with a port (api, web): name one with DIVISI_SERVICE=web, or say with the label \
+             divisi.host what each of them gets"
         );
         let none = running(&[("shop", "lb", 1)]);
         assert!(auto.choose(&own, &none, None).unwrap_err().contains("no other service with a port"));
@@ -186,12 +181,5 @@ mod tests {
     #[test]
     fn divisi_does_not_balance_itself() {
         assert!(wish(Some("lb"), None).choose(&inside("shop"), &running(&[]), None).is_err());
-    }
-
-    #[test]
-    fn no_more_is_asked_for_than_is_needed() {
-        assert_eq!(wish(Some("web"), None).scope(&inside("shop")), Scope::Project("shop".to_owned()));
-        assert_eq!(wish(Some("web"), None).scope(&Own::outside()), Scope::Service("web".to_owned()));
-        assert_eq!(wish(None, None).scope(&Own::outside()), Scope::Nothing);
     }
 }

@@ -110,28 +110,46 @@ pub(crate) struct Container {
     /// How it is stopped; None when nobody has said yet.
     pub(crate) stop: Option<StopRule>,
     /// What its labels say to us.
-    pub(crate) labels: Labels,
+    pub(crate) labels: Said,
+    /// What its environment says to us; None when nobody has said yet.
+    pub(crate) environment: Option<Said>,
     /// When it was made, in seconds of the engine's clock; 0 where nobody says.
     pub(crate) created: i64,
     /// When this run of it began, in nanoseconds of the engine's clock; None when nobody has said yet.
     pub(crate) started: Option<i64>,
 }
 
-/// The labels that are meant for us, in order.
+/// Names and values that are meant for us, in order: labels, or variables of the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Labels(Vec<(String, String)>);
+pub(crate) struct Said(Vec<(String, String)>);
 
-impl Labels {
+impl Said {
     /// Those among all labels of a container.
-    pub(crate) fn of(labels: HashMap<String, String>) -> Self {
-        let mut ours: Vec<_> = labels.into_iter().filter(|(name, _)| name.starts_with(divisi_labels::PREFIX)).collect();
+    pub(crate) fn labels(labels: HashMap<String, String>) -> Self {
+        Self::sorted(labels.into_iter().filter(|(name, _)| divisi_labels::is_label(name)))
+    }
+
+    /// Those among its variables. The others are none of our business, and some of them are secrets.
+    pub(crate) fn environment(variables: Vec<String>) -> Self {
+        let pairs = variables.iter().filter_map(|variable| variable.split_once('='));
+        let ours = pairs.filter(|(name, _)| divisi_labels::is_variable(name));
+        Self::sorted(ours.map(|(name, value)| (name.to_owned(), value.to_owned())))
+    }
+
+    fn sorted(pairs: impl Iterator<Item = (String, String)>) -> Self {
+        let mut ours: Vec<_> = pairs.collect();
         ours.sort_unstable();
         Self(ours)
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Names and values.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    pub(crate) fn pairs(&self) -> Vec<(&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 }
 
@@ -147,9 +165,10 @@ impl Container {
         let mode = summary.host_config.and_then(|config| config.network_mode);
         let networks = summary.network_settings.and_then(|settings| settings.networks);
         let labels = summary.labels.unwrap_or_default();
+        let name = name(summary.names.unwrap_or_default().first().map(String::as_str), &id);
         Self {
-            name: name(summary.names.unwrap_or_default().first().map(String::as_str), &id),
-            identity: Identity::of(&labels),
+            identity: Identity::of(&labels, &name),
+            name,
             life,
             // The list does not say the health of a paused container.
             health: match life {
@@ -159,7 +178,8 @@ impl Container {
             port: Port::lowest(tcp_ports(summary.ports.as_deref().unwrap_or_default())).unwrap_or(Port::Unknown),
             networking: networking(mode.as_deref(), networks),
             stop: None,
-            labels: Labels::of(labels),
+            labels: Said::labels(labels),
+            environment: None,
             created: summary.created.unwrap_or(0),
             started: None,
             id,
@@ -176,15 +196,17 @@ impl Container {
         let mode = details.host_config.and_then(|config| config.network_mode);
         let state = details.state.unwrap_or_default();
         let labels = config.labels.unwrap_or_default();
+        let name = name(details.name.as_deref(), &id);
         Self {
-            name: name(details.name.as_deref(), &id),
-            identity: Identity::of(&labels),
+            identity: Identity::of(&labels, &name),
+            name,
             life: life(&state),
             health: health(&state),
             port: Port::lowest(ports).unwrap_or(Port::None),
             networking: networking(mode.as_deref(), network.networks),
             stop: Some(StopRule::of(config.stop_signal.as_deref(), config.stop_timeout)),
-            labels: Labels::of(labels),
+            labels: Said::labels(labels),
+            environment: Some(Said::environment(config.env.unwrap_or_default())),
             created: details.created.as_deref().and_then(stamp::nanos).map_or(0, |nanos| nanos / 1_000_000_000),
             started: state.started_at.as_deref().and_then(stamp::nanos),
             id,
@@ -286,10 +308,13 @@ mod tests {
     }
 
     #[test]
-    fn only_labels_that_are_meant_for_us_are_kept() {
+    fn only_what_is_meant_for_us_is_kept() {
         let labels = [("divisi.weight", "2"), ("divisible", "no"), ("com.example", "no"), ("divisi.drain", "1s")];
         let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let ours = Labels::of(labels.into_iter().collect());
-        assert_eq!(ours.iter().collect::<Vec<_>>(), [("divisi.drain", "1s"), ("divisi.weight", "2")]);
+        let ours = Said::labels(labels.into_iter().collect());
+        assert_eq!(ours.pairs(), [("divisi.drain", "1s"), ("divisi.weight", "2")]);
+        let variables = ["VIRTUAL_HOST=a.test", "PASSWORD=x", "VIRTUAL_PORT", "VIRTUAL_DEST=/a=b"].map(str::to_owned);
+        let ours = Said::environment(variables.into());
+        assert_eq!(ours.pairs(), [("VIRTUAL_DEST", "/a=b"), ("VIRTUAL_HOST", "a.test")]);
     }
 }

@@ -10,7 +10,6 @@ use tokio::time::timeout;
 
 use crate::address::EngineAddress;
 use crate::answer::{Details, Message, Remains, Summary};
-use crate::compose::{PROJECT, SERVICE};
 use crate::container::{Container, ContainerId, Life};
 use crate::event::{self, Event};
 use crate::network::{Networking, Standpoint};
@@ -25,17 +24,6 @@ const INSPECTION: usize = 4 * 1024 * 1024;
 const PING: usize = 1024;
 /// How long the head of the event stream is waited for. Some engines (Podman, issue 7263) send it with the first event.
 const EVENTS_HEAD: Duration = Duration::from_secs(1);
-
-/// Which containers are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// Those of one project.
-    Project(String),
-    /// Those of every service of that name.
-    Service(String),
-    /// None: nobody has said what to look for.
-    Nothing,
-}
 
 /// The containers of a list.
 #[derive(Clone, Debug, Default)]
@@ -85,15 +73,10 @@ impl Engine {
         Events::Asked(Box::pin(self.wire.clone().follow(path)))
     }
 
-    /// All containers in `scope` that run. Reading the answer takes long with thousands of them, so a thread does it.
-    pub(crate) async fn list(&self, scope: &Scope) -> Result<List, EngineError> {
-        let label = match scope {
-            Scope::Project(name) => format!("{PROJECT}={name}"),
-            Scope::Service(name) => format!("{SERVICE}={name}"),
-            Scope::Nothing => return Ok(List::default()),
-        };
-        let filters = encoded(&json!({ "label": [label] }).to_string());
-        let (_, body) = self.wire.get(&format!("{}/containers/json?filters={filters}", self.version), LIST).await?;
+    /// All containers that run: any of them may have labels for us. Reading the answer takes long with thousands of them, so a
+    /// thread does it.
+    pub(crate) async fn list(&self) -> Result<List, EngineError> {
+        let (_, body) = self.wire.get(&format!("{}/containers/json", self.version), LIST).await?;
         tokio::task::spawn_blocking(move || List::read(&body)).await?
     }
 

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use divisi_model::{Readiness, Replica};
+use divisi_labels::Wish;
+use divisi_model::{Readiness, Replica, Slot};
 use thiserror::Error;
 
 use crate::compose::Identity;
@@ -13,6 +14,10 @@ use crate::network::{self, NoPath, Standpoint};
 use crate::port::Port;
 use crate::timeline::Timeline;
 
+/// Newest last: by when the container was made, then by when this run of it was first heard of. Labels are fixed when a
+/// container is made, so one that is older and was restarted says nothing new.
+pub(crate) type Age = (i64, u64, ContainerId);
+
 /// Why a container gets no requests although it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Unroutable {
@@ -20,7 +25,7 @@ pub(crate) enum Unroutable {
     #[error("not inspected yet")]
     Unseen,
     /// It has no port.
-    #[error("no exposed TCP port: write \"expose: [8080]\" (with its port) at its service")]
+    #[error("no exposed TCP port: write \"expose: [8080]\" (with its port) at its service, or the label divisi.port")]
     NoPort,
     /// It has no address that can be reached.
     #[error(transparent)]
@@ -52,18 +57,49 @@ pub(crate) struct Entry {
     pub(crate) signalled: Vec<(u8, Instant)>,
     /// Until when its stop may take.
     pub(crate) draining: Option<Instant>,
+    /// What it wants.
+    pub(crate) wish: Understood,
+    /// The services of which it is a replica.
+    pub(crate) places: Vec<Place>,
+    /// Whether these follow from what is wanted by now.
+    pub(crate) is_placed: bool,
+}
+
+/// What a container wants, as far as that is understood.
+#[derive(Debug, Default)]
+pub(crate) struct Understood {
+    /// What it wants; None while nothing was read.
+    pub(crate) wish: Option<Arc<Wish>>,
+    /// Whether its environment was read, too.
+    pub(crate) is_whole: bool,
+    /// Where it stands among the containers of its service; None while nothing was read.
+    pub(crate) age: Option<Age>,
+}
+
+/// A container as a replica of one service.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The service.
+    pub(crate) slot: Slot,
+    /// The port that is said for it; None for the one that the container exposes.
+    pub(crate) port: Option<u16>,
+    /// Whether somebody has asked for it, so that he wants to know why it cannot be.
+    pub(crate) is_asked: bool,
     /// Whether its port accepted a connection in this run.
     pub(crate) accepts: bool,
     /// Whether its port refused a connection since the engine last told of its state.
     pub(crate) refuses: bool,
-    /// Among the containers of its service; None while its labels were not read.
-    pub(crate) age: Option<(i64, u64, ContainerId)>,
-    /// How many times the share of a replica of weight 1 it gets.
-    pub(crate) weight: u32,
     /// What the request's way knows of it.
     pub(crate) replica: Option<Arc<Replica>>,
     /// What the log last said about why it is not routed.
     pub(crate) complaint: Option<Unroutable>,
+}
+
+impl Place {
+    /// One of which nothing is known yet.
+    pub(crate) fn new(slot: Slot, port: Option<u16>, is_asked: bool) -> Self {
+        Self { slot, port, is_asked, accepts: false, refuses: false, replica: None, complaint: None }
+    }
 }
 
 impl Entry {
@@ -81,47 +117,65 @@ impl Entry {
             nonsense: None,
             signalled: Vec::new(),
             draining: None,
-            accepts: false,
-            refuses: false,
-            age: None,
-            weight: 1,
-            replica: None,
-            complaint: None,
+            wish: Understood::default(),
+            places: Vec::new(),
+            is_placed: false,
         }
     }
 
-    /// Where it listens, seen from `standpoint`.
-    pub(crate) fn addr(&self, standpoint: &Standpoint) -> Result<SocketAddr, Unroutable> {
+    /// How many times the share of a replica of weight 1 it gets.
+    pub(crate) fn weight(&self) -> u32 {
+        self.wish.wish.as_ref().map_or(1, |wish| wish.weight)
+    }
+
+    /// The network on which it wants to be reached.
+    pub(crate) fn network(&self) -> Option<&str> {
+        self.wish.wish.as_ref()?.network.as_deref()
+    }
+
+    /// Its port at a place where `said` is said; an error where it has none, or nobody knows yet.
+    pub(crate) fn port(&self, said: Option<u16>) -> Result<u16, Unroutable> {
+        match (said, self.container.port) {
+            (Some(port), _) | (None, Port::At(port)) => Ok(port),
+            (None, Port::None) => Err(Unroutable::NoPort),
+            (None, Port::Unknown) => Err(Unroutable::Unseen),
+        }
+    }
+
+    /// Where it listens, seen from `standpoint`, at a place where the port `said` is said.
+    pub(crate) fn addr(&self, said: Option<u16>, standpoint: &Standpoint) -> Result<SocketAddr, Unroutable> {
         if !self.seen {
             return Err(Unroutable::Unseen);
         }
-        let port = match self.container.port {
-            Port::At(port) => port,
-            Port::None => return Err(Unroutable::NoPort),
-            Port::Unknown => return Err(Unroutable::Unseen),
-        };
-        Ok(SocketAddr::new(network::choose(standpoint, &self.container.networking)?, port))
+        let port = self.port(said)?;
+        let path = network::choose(standpoint, &self.container.networking, self.network())?;
+        Ok(SocketAddr::new(path.ip, port))
     }
 
-    /// Whether it may get requests.
-    pub(crate) fn readiness(&self) -> Readiness {
+    /// Whether it may get requests at a place.
+    pub(crate) fn readiness(&self, place: &Place) -> Readiness {
         match (self.container.life, self.container.health) {
             _ if self.draining.is_some() => Readiness::Draining,
             (Life::Ended, _) => Readiness::Gone,
             (Life::Paused, _) => Readiness::Paused,
-            (Life::Running, _) if self.refuses => Readiness::Starting,
+            (Life::Running, _) if place.refuses => Readiness::Starting,
             (Life::Running, Health::Healthy) => Readiness::Ready,
             (Life::Running, Health::Unhealthy) => Readiness::Unhealthy,
-            (Life::Running, Health::Unchecked) if self.accepts => Readiness::Ready,
+            (Life::Running, Health::Unchecked) if place.accepts => Readiness::Ready,
             (Life::Running, Health::Unknown | Health::Unchecked | Health::Starting) => Readiness::Starting,
         }
+    }
+
+    /// It is another run of the same container, or may be: what its ports said is no longer true.
+    pub(crate) fn forget_answers(&mut self) {
+        self.places.iter_mut().for_each(|place| place.accepts = false);
     }
 
     /// Takes over what an engine answer says. `state` tells whether no event said anything newer about its state.
     pub(crate) fn learn(&mut self, container: Container, state: bool) {
         let old = std::mem::replace(&mut self.container, container);
         self.seen = true;
-        self.refuses &= !state;
+        self.places.iter_mut().for_each(|place| place.refuses &= !state);
         if !state {
             self.container.life = old.life;
         }
@@ -134,5 +188,6 @@ impl Entry {
         }
         self.container.stop = self.container.stop.or(old.stop);
         self.container.started = self.container.started.or(old.started);
+        self.container.environment = self.container.environment.take().or(old.environment);
     }
 }

@@ -76,7 +76,7 @@ impl Event {
             _ => return None,
         };
         let name = attributes.get("name").map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default();
-        Some(Self { id: id.into(), identity: Identity::of(attributes), name, what, at })
+        Some(Self { id: id.into(), identity: Identity::of(attributes, &name), name, what, at })
     }
 }
 

@@ -65,30 +65,74 @@ pub(crate) enum NoPath {
     Borrowed(String),
 }
 
-/// The address at which `replica` is reached from `standpoint`.
-pub(crate) fn choose(standpoint: &Standpoint, replica: &Networking) -> Result<IpAddr, NoPath> {
+/// The way to a replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Path<'a> {
+    /// Its address.
+    pub(crate) ip: IpAddr,
+    /// The network on which it has that.
+    pub(crate) network: &'a str,
+    /// Why that one.
+    pub(crate) why: Why<'a>,
+}
+
+/// Why a network was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Why<'a> {
+    /// Its label says so.
+    Wanted,
+    /// It is the first by name of so many that would do.
+    First(usize),
+    /// Its label says another one, which it is not attached to, or divisi is not; and this is the first by name.
+    Instead(&'a str),
+    /// The replica has the host's own interfaces.
+    OfHost,
+}
+
+/// How `replica` is reached from `standpoint`, on the network `wanted` where that can be.
+pub(crate) fn choose<'a>(
+    standpoint: &'a Standpoint,
+    replica: &'a Networking,
+    wanted: Option<&'a str>,
+) -> Result<Path<'a>, NoPath> {
+    let of_host = |ip| Path { ip, network: "host", why: Why::OfHost };
     match (replica, standpoint) {
         (Networking::OfContainer(id), _) => Err(NoPath::Borrowed(id.chars().take(12).collect())),
-        (Networking::Host, Standpoint::Host) => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        (Networking::Host, Standpoint::Host) => Ok(of_host(IpAddr::V4(Ipv4Addr::LOCALHOST))),
         (Networking::Host, Standpoint::Inside(ours)) => {
-            ours.iter().find_map(|attachment| attachment.gateway).ok_or(NoPath::NoGateway)
+            ours.iter().find_map(|attachment| attachment.gateway).map(of_host).ok_or(NoPath::NoGateway)
         }
-        (Networking::Attached(theirs), Standpoint::Host) => {
-            theirs.iter().find_map(|attachment| attachment.ip).ok_or(NoPath::NoAddress)
+        (Networking::Attached(theirs), Standpoint::Host) => among(theirs, wanted, |_| true).ok_or(NoPath::NoAddress),
+        (Networking::Attached(theirs), Standpoint::Inside(ours)) => {
+            if theirs.iter().all(|attachment| attachment.ip.is_none()) {
+                return Err(NoPath::NoAddress);
+            }
+            let is_shared = |there: &Attachment| ours.iter().any(|here| here.is_same_network(there));
+            among(theirs, wanted, is_shared)
+                .ok_or_else(|| NoPath::NoneShared { theirs: names(theirs), ours: names(ours) })
         }
-        (Networking::Attached(theirs), Standpoint::Inside(ours)) => shared(ours, theirs),
     }
 }
 
-fn shared(ours: &[Attachment], theirs: &[Attachment]) -> Result<IpAddr, NoPath> {
-    if theirs.iter().all(|attachment| attachment.ip.is_none()) {
-        return Err(NoPath::NoAddress);
-    }
-    let common = theirs.iter().filter(|there| ours.iter().any(|here| here.is_same_network(there)));
-    common
-        .filter_map(|attachment| attachment.ip)
-        .next()
-        .ok_or_else(|| NoPath::NoneShared { theirs: names(theirs), ours: names(ours) })
+fn among<'a>(
+    theirs: &'a [Attachment],
+    wanted: Option<&'a str>,
+    is_shared: impl Fn(&Attachment) -> bool,
+) -> Option<Path<'a>> {
+    let shared = || theirs.iter().filter(|there| there.ip.is_some() && is_shared(there));
+    let named = wanted.and_then(|name| shared().find(|there| is_called(&there.network, name)));
+    let why = match (named, wanted) {
+        (Some(_), _) => Why::Wanted,
+        (None, Some(wanted)) => Why::Instead(wanted),
+        (None, None) => Why::First(shared().count()),
+    };
+    let chosen = named.or_else(|| shared().next())?;
+    Some(Path { ip: chosen.ip?, network: &chosen.network, why })
+}
+
+/// Compose calls the network `front` of project `shop` `shop_front`, and people say `front`.
+fn is_called(network: &str, name: &str) -> bool {
+    network == name || network.strip_suffix(name).is_some_and(|project| project.ends_with('_') && project.len() > 1)
 }
 
 fn names(attachments: &[Attachment]) -> String {
@@ -114,6 +158,32 @@ mod tests {
 
     fn attached(networks: &[(&str, &str)]) -> Networking {
         Networking::Attached(on(networks))
+    }
+
+    fn choose(standpoint: &Standpoint, replica: &Networking) -> Result<IpAddr, NoPath> {
+        super::choose(standpoint, replica, None).map(|path| path.ip)
+    }
+
+    #[test]
+    fn a_network_that_is_named_goes_first() {
+        let (inside, replica) = (
+            on(&[("a", ""), ("shop_b", "")]),
+            attached(&[("a", "10.0.0.1"), ("shop_b", "10.0.1.1"), ("c", "10.0.2.1")]),
+        );
+        let inside = Standpoint::Inside(inside);
+        for (wanted, network, why) in [
+            (None, "a", Why::First(2)),
+            (Some("shop_b"), "shop_b", Why::Wanted),
+            (Some("b"), "shop_b", Why::Wanted),
+            (Some("op_b"), "a", Why::Instead("op_b")),
+            (Some("c"), "a", Why::Instead("c")),
+            (Some("d"), "a", Why::Instead("d")),
+        ] {
+            let path = super::choose(&inside, &replica, wanted).expect("a path");
+            assert_eq!((path.network, path.why), (network, why), "{wanted:?}");
+        }
+        let path = super::choose(&Standpoint::Host, &replica, Some("c")).expect("a path");
+        assert_eq!((path.network, path.why), ("c", Why::Wanted));
     }
 
     #[test]

@@ -2,21 +2,28 @@
 
 use std::time::Duration;
 
-use divisi_labels::StickyKey;
+use divisi_labels::{Reader, StickyKey};
 use divisi_model::Spec;
 
 use crate::address::EngineAddress;
 use crate::own::Clues;
 
 /// Everything discovery is told at start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// The service to balance; without one, the only other service with a port in our own project.
+    /// The service that gets the requests for which there is no route; without one, and without any route that somebody has
+    /// asked for, the only other service with a port in our own project.
     pub service: Option<String>,
-    /// The Compose project it belongs to; without one, our own.
+    /// The Compose project it belongs to, all of whose services are served; without one, our own.
     pub project: Option<String>,
-    /// What is wanted of the service where its labels do not say.
+    /// What is wanted of services where their labels do not say.
     pub spec: Spec,
+    /// In which languages containers say what they want.
+    pub reader: Reader,
+    /// Middlewares that are left out even where they guard a route.
+    pub passed_over: Vec<String>,
+    /// Whether `<service>.localhost` leads to each service of the project.
+    pub local_hosts: bool,
     /// Signs the cookies that bring clients back to their replica; by default a key that nobody knows.
     pub sticky: StickyKey,
     /// Where the Docker engine is.
@@ -25,6 +32,23 @@ pub struct Settings {
     pub clues: Clues,
     /// Intervals and bounds.
     pub tuning: Tuning,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            service: None,
+            project: None,
+            spec: Spec::default(),
+            reader: Reader::default(),
+            passed_over: Vec::new(),
+            local_hosts: true,
+            sticky: StickyKey::default(),
+            engine: EngineAddress::default(),
+            clues: Clues::default(),
+            tuning: Tuning::default(),
+        }
+    }
 }
 
 /// Intervals and bounds. [`Tuning::default`] is what an untouched divisi uses.

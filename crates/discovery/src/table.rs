@@ -4,30 +4,39 @@
 //! answer is taken for a container only as far as no event has told of it since the answer was asked for.
 
 mod answers;
-mod chosen;
-mod labels;
+mod draw;
+mod guards;
+mod owner;
 #[cfg(test)]
 mod peek;
+mod place;
 mod publish;
+mod served;
+mod services;
 mod settle;
+mod sight;
 #[cfg(test)]
 mod tests;
+mod understand;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use divisi_labels::StickyKey;
-use divisi_model::{Readiness, Replica, ReplicaId, Spec};
+use divisi_labels::{Reader, StickyKey};
+use divisi_model::route::RoutingTable;
+use divisi_model::{Readiness, Replica, ReplicaId, Slot, Spec, Unrouted};
 
 use self::answers::Listing;
-use self::chosen::Chosen;
-use self::labels::Told;
+use self::guards::Guards;
+use self::owner::Owners;
+use self::services::Services;
+use self::understand::Told;
 use crate::choice::{Tallies, Wish};
 use crate::compose::ServiceKey;
-use crate::container::{Container, ContainerId, Health, Labels, Life};
-use crate::engine::{Scope, Unreadable};
-use crate::entry::Entry;
+use crate::container::{Container, ContainerId, Health, Life, Said};
+use crate::engine::Unreadable;
+use crate::entry::{Entry, Place};
 use crate::event::{Event, What};
 use crate::network::Networking;
 use crate::news::{News, Turn};
@@ -61,17 +70,29 @@ pub(crate) enum Job {
 #[derive(Debug)]
 pub(crate) struct Table {
     wish: Wish,
-    /// What is wanted of the service where its labels do not say.
+    /// What is wanted of services where their labels do not say.
     spec: Arc<Spec>,
+    reader: Reader,
+    passed_over: Vec<String>,
+    local_hosts: bool,
     sticky: StickyKey,
     tuning: Tuning,
     own: Own,
     entries: HashMap<ContainerId, Entry>,
     tallies: Tallies,
-    /// The service that gets the requests. Kept when it has no containers and while the choice is unclear.
-    chosen: Option<Chosen>,
-    /// Why no request is routed.
-    reason: Option<String>,
+    /// Whether these are others than when the service was chosen.
+    is_recounted: bool,
+    /// Which service gets the requests for which there is no route, or why none does.
+    choice: Option<Result<ServiceKey, String>>,
+    /// The last one that did. Kept when it has no containers and while the choice is unclear.
+    chosen: Option<ServiceKey>,
+    services: Services,
+    owners: Owners,
+    guards: Guards,
+    routes: RoutingTable,
+    fallback: Result<Slot, Unrouted>,
+    /// Whether that was told.
+    is_followed: bool,
     deadlines: BTreeSet<(Instant, ContainerId)>,
     dirty: Vec<ContainerId>,
     jobs: Vec<Job>,
@@ -81,7 +102,6 @@ pub(crate) struct Table {
     /// Whose labels were complained of.
     told: Told,
     listed: bool,
-    changed: bool,
     clock: u64,
     news: News,
 }
@@ -92,13 +112,23 @@ impl Table {
         Self {
             wish: Wish { service: settings.service.clone(), project: settings.project.clone() },
             spec: Arc::new(settings.spec.clone()),
+            reader: settings.reader.clone(),
+            passed_over: settings.passed_over.clone(),
+            local_hosts: settings.local_hosts,
             sticky: settings.sticky.clone(),
             tuning: settings.tuning.clone(),
             own: Own::outside(),
             entries: HashMap::new(),
             tallies: Tallies::new(),
+            is_recounted: false,
+            choice: None,
             chosen: None,
-            reason: None,
+            services: Services::default(),
+            owners: Owners::default(),
+            guards: Guards::default(),
+            routes: RoutingTable::default(),
+            fallback: Err(Unrouted::unknown("nothing is known yet")),
+            is_followed: false,
             deadlines: BTreeSet::new(),
             dirty: Vec::new(),
             jobs: Vec::new(),
@@ -106,15 +136,9 @@ impl Table {
             unreadable: Vec::new(),
             told: Told::default(),
             listed: false,
-            changed: false,
             clock: 0,
             news: News::default(),
         }
-    }
-
-    /// Which containers to ask the engine for.
-    pub(crate) fn scope(&self) -> Scope {
-        self.wish.scope(&self.own)
     }
 
     /// Whether a list was ever applied: before that there is nothing to publish.
@@ -136,7 +160,9 @@ impl Table {
         if let Some(id) = self.own.id.clone() {
             self.remove(&id, now);
         }
-        self.dirty.extend(self.entries.keys().cloned());
+        self.is_recounted = true;
+        self.owners.touch_all();
+        self.place_again(|_| true);
     }
 
     /// Something happened.
@@ -168,18 +194,24 @@ impl Table {
         if !entry.timeline.is_first_sign_of_rerun(event) {
             return;
         }
-        entry.accepts = false;
-        if let (Some(replica), Some(chosen)) = (entry.replica.take(), &mut self.chosen) {
-            let before = chosen.count();
-            settle::turn_to(&replica, Readiness::Gone, chosen.spec().drain, now);
-            self.changed |= chosen.retire(entry);
-            self.news.tell(now, &entry.container.name, &Turn::Gone, before, chosen.count());
+        entry.forget_answers();
+        for place in 0..entry.places.len() {
+            let Some(replica) = entry.places[place].replica.take() else { continue };
+            let slot = entry.places[place].slot;
+            let Some(served) = self.services.get_mut(slot) else { continue };
+            let before = served.count();
+            settle::turn_to(&replica, Readiness::Gone, served.spec().drain, now);
+            let is_changed = served.retire(entry);
+            self.news.tell(now, &entry.container.name, &Turn::Gone, before, served.count());
+            if is_changed {
+                self.services.touch(slot);
+            }
         }
         self.drain(&event.id, None);
     }
 
     fn start(&mut self, event: Event, now: Instant) {
-        let Some(identity) = event.identity.filter(|identity| self.is_in_scope(&identity.key)) else { return };
+        let Some(identity) = event.identity else { return };
         self.remove(&event.id, now);
         let container = Container {
             id: Arc::clone(&event.id),
@@ -190,21 +222,14 @@ impl Table {
             port: Port::Unknown,
             networking: Networking::Attached(Vec::new()),
             stop: None,
-            labels: Labels::default(),
+            labels: Said::default(),
+            environment: None,
             created: 0,
             started: None,
         };
         let timeline = Timeline::from(event.at);
         self.insert(Entry { seen: false, asked: true, timeline, ..Entry::new(container, identity, self.clock) });
         self.jobs.push(Job::Inspect { id: event.id, ticket: self.clock, urgent: true });
-    }
-
-    fn is_in_scope(&self, key: &ServiceKey) -> bool {
-        match self.scope() {
-            Scope::Project(project) => key.project == project,
-            Scope::Service(service) => key.service == service,
-            Scope::Nothing => false,
-        }
     }
 
     fn change(&mut self, event: Event, now: Instant) {
@@ -238,9 +263,8 @@ impl Table {
     fn miss(&mut self, event: Event, now: Instant) {
         if let Some(listing) = &mut self.listing {
             listing.miss(event, now);
-        } else if let Some(identity) = event.identity
+        } else if event.identity.is_some()
             && matches!(event.what, What::Signalled(_) | What::Paused | What::Unpaused | What::Health(_))
-            && self.is_in_scope(&identity.key)
         {
             // It runs and is not here: its start was lost.
             self.jobs.push(Job::List);
@@ -277,53 +301,40 @@ impl Table {
 
     /// A replica accepted a connection, or refused one.
     pub(crate) fn probed(&mut self, id: &ContainerId, replica: ReplicaId, accepted: bool) {
-        if let Some(entry) = self.entries.get_mut(id)
-            && entry.replica.as_ref().is_some_and(|known| known.id() == replica)
-            && entry.draining.is_none()
-        {
-            entry.accepts = accepted;
-            entry.refuses = !accepted;
+        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.draining.is_none()) else { return };
+        let is_it = |place: &&mut Place| place.replica.as_ref().is_some_and(|known| known.id() == replica);
+        if let Some(place) = entry.places.iter_mut().find(is_it) {
+            place.accepts = accepted;
+            place.refuses = !accepted;
             self.dirty.push(Arc::clone(id));
         }
     }
 
     /// The replicas that get requests.
     pub(crate) fn ready(&self) -> impl Iterator<Item = (&ContainerId, &Arc<Replica>)> {
-        self.chosen.iter().flat_map(Chosen::ready)
-    }
-
-    fn count(&self) -> usize {
-        self.chosen.as_ref().map_or(0, Chosen::count)
-    }
-
-    /// What is known of each container.
-    pub(crate) fn sightings(&self) -> Vec<crate::report::Sighting> {
-        Vec::new()
+        self.services.ready()
     }
 
     /// When [`expire`](Self::expire) has something to do.
     pub(crate) fn due(&self) -> Option<Instant> {
         let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let chosen = self.chosen.as_ref().and_then(Chosen::due);
-        [deadline, chosen, self.news.due()].into_iter().flatten().min()
+        [deadline, self.services.due(), self.owners.due(), self.news.due()].into_iter().flatten().min()
     }
 
     /// What was to be by `now` is: containers that should have ended and have not are replicas again, and the service is
     /// not waited for any more.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.news.flush(now);
-        if let Some(chosen) = &mut self.chosen {
-            self.changed |= chosen.expire(now);
-        }
+        self.forget(now);
         while let Some((deadline, id)) = self.deadlines.pop_first() {
             if deadline > now {
                 self.deadlines.insert((deadline, id));
                 return;
             }
-            let count = self.count();
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.draining = None;
-            entry.accepts = false;
+            entry.forget_answers();
+            let count = understand::count(entry, &self.services);
             entry.touched = self.clock;
             self.news.tell(now, &entry.container.name, &Turn::Survived, count, count);
             self.dirty.push(id);
@@ -331,12 +342,11 @@ impl Table {
     }
 
     fn insert(&mut self, entry: Entry) {
-        let tally = self.tallies.entry(entry.identity.key.clone()).or_default();
-        tally.live += 1;
-        tally.ported += usize::from(matches!(entry.container.port, Port::At(_)));
-        if let Some(chosen) = self.chosen.as_mut().filter(|chosen| chosen.key == entry.identity.key) {
-            chosen.arrive(entry.identity.number);
-            self.changed = true;
+        if entry.identity.key.is_composed() {
+            let tally = self.tallies.entry(entry.identity.key.clone()).or_default();
+            tally.live += 1;
+            tally.ported += usize::from(matches!(entry.container.port, Port::At(_)));
+            self.is_recounted = true;
         }
         self.dirty.push(Arc::clone(&entry.container.id));
         self.entries.insert(Arc::clone(&entry.container.id), entry);
@@ -346,25 +356,19 @@ impl Table {
         if let Some(listing) = &mut self.listing {
             listing.ended.insert(Arc::clone(id));
         }
-        let Some(entry) = self.entries.remove(id) else { return };
+        let Some(mut entry) = self.entries.remove(id) else { return };
         if let Some(tally) = self.tallies.get_mut(&entry.identity.key) {
             tally.live -= 1;
             tally.ported -= usize::from(matches!(entry.container.port, Port::At(_)));
             if tally.live == 0 {
                 self.tallies.remove(&entry.identity.key);
             }
+            self.is_recounted = true;
         }
         if let Some(deadline) = entry.draining {
             self.deadlines.remove(&(deadline, Arc::clone(id)));
         }
-        let Some(chosen) = self.chosen.as_mut().filter(|chosen| chosen.key == entry.identity.key) else { return };
-        self.changed = true;
-        let before = chosen.count();
-        chosen.leave(&entry, now);
-        if let Some(replica) = entry.replica {
-            settle::turn_to(&replica, Readiness::Gone, chosen.spec().drain, now);
-            self.news.tell(now, &entry.container.name, &Turn::Gone, before, chosen.count());
-        }
+        self.leave_all(&mut entry, now);
     }
 }
 

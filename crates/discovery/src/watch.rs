@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use divisi_model::{Published, Readiness, Snapshot};
+use divisi_model::{Moment, Published, Readiness, Snapshot};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -110,6 +110,7 @@ impl Watch {
     /// Begins to look for the engine.
     pub(crate) fn new(settings: Settings, published: Arc<Published>, inquiries: Inquiries) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
+        published.engine().set_wanted();
         let (link, feed, line) = Link::new(&settings);
         let mut tasks = JoinSet::new();
         tasks.spawn(link.keep());
@@ -215,6 +216,7 @@ impl Watch {
 
     fn hear(&mut self, message: Feed) {
         let now = Instant::now();
+        self.published.engine().note_heard(Moment::of(now));
         match message {
             Feed::Event(event) => self.table.apply(event, now),
             Feed::Lost => {
@@ -227,6 +229,7 @@ impl Watch {
                     info!("the Docker engine at {} is there again", self.settings.engine);
                 }
                 self.is_down_said = false;
+                self.published.engine().set_connected(true, Moment::of(now));
                 self.next_recheck = None;
                 self.table.set_own(own, now);
                 self.engine = Some(engine);
@@ -238,6 +241,7 @@ impl Watch {
 
     fn down(&mut self, reason: &str) {
         self.engine = None;
+        self.published.engine().set_connected(false, Moment::now());
         let address = &self.settings.engine;
         if self.table.is_listed() {
             if !self.is_down_said {
@@ -305,6 +309,7 @@ impl Watch {
                 let tuning = &self.settings.tuning;
                 self.next_list = now + if self.list_again { tuning.list_pause } else { tuning.reconcile };
                 self.table.apply_list(list, now);
+                self.published.engine().set_listed();
             }
             Err(error) => {
                 self.table.abandon_list();
@@ -345,9 +350,9 @@ impl Watch {
         self.listing = true;
         self.list_again = false;
         self.table.begin_list();
-        let (number, scope, reporter) = (self.list, self.table.scope(), self.reporter.clone());
+        let (number, reporter) = (self.list, self.reporter.clone());
         self.tasks.spawn(async move {
-            let _ = reporter.send(Report::Listed(number, engine.list(&scope).await));
+            let _ = reporter.send(Report::Listed(number, engine.list().await));
         });
     }
 

@@ -21,6 +21,7 @@
 //! | [`mod@understand`] | all of them together |
 //! | [`middleware`] | what stands between a route and its service, and which of it closes the route |
 //! | [`verdict`] | what became of each label |
+//! | `concern` | which labels are meant for us, or were meant to be |
 //! | [`complaint`] | what cannot be read, for the log |
 //! | `nearest` | what was meant, perhaps |
 //! | [`values`] | durations, sizes, numbers: text to value, with what is accepted |
@@ -31,6 +32,7 @@
 mod affinity;
 mod check;
 pub mod complaint;
+mod concern;
 pub mod dialect;
 pub mod docs;
 mod limits;
@@ -51,6 +53,7 @@ pub mod verdict;
 pub mod wish;
 
 pub use complaint::Complaint;
+pub use concern::{is_label, is_variable};
 pub use dialect::{Dialect, Dialects};
 pub use middleware::{Effect, Middleware};
 pub use reading::{Reading, read};

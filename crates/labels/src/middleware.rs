@@ -32,7 +32,7 @@ const MOST: usize = 100;
 
 /// Puts what the middlewares of a route do into its place. `known` has those of all containers, for one may use what another
 /// one says; a name that `passed_over` holds is left out whatever it is.
-pub fn apply<'a>(route: &mut RouteSpec, known: &dyn Fn(&str) -> Option<&'a Middleware>, passed_over: &[String]) {
+pub fn apply(route: &mut RouteSpec, mut known: impl FnMut(&str) -> Option<Middleware>, passed_over: &[String]) {
     let mut next: Vec<String> = route.middlewares.iter().rev().cloned().collect();
     let mut rewrites = Vec::new();
     let mut count = 0;
@@ -46,8 +46,8 @@ pub fn apply<'a>(route: &mut RouteSpec, known: &dyn Fn(&str) -> Option<&'a Middl
         if passed_over.iter().any(|name| *name == reference || name == bare) {
             continue;
         }
-        match known(bare).map(|middleware| &middleware.effect) {
-            Some(Effect::Rewrite(rewrite)) => rewrites.push(rewrite.clone()),
+        match known(bare).map(|middleware| middleware.effect) {
+            Some(Effect::Rewrite(rewrite)) => rewrites.push(rewrite),
             Some(Effect::Left) => {}
             Some(Effect::Closes(why)) => close(route, format!("middleware {reference:?} {why}")),
             Some(Effect::Chain(names)) => next.extend(names.iter().rev().cloned()),

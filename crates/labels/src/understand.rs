@@ -2,6 +2,7 @@
 
 use divisi_model::Spec;
 
+use crate::concern;
 use crate::dialect::{Dialect, Dialects};
 use crate::nginx_proxy;
 use crate::reading::{self, Native};
@@ -43,6 +44,7 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
         wish.services.extend(found.services);
         wish.verdicts.extend(found.verdicts);
     }
+    wish.verdicts.extend(concern::strays(words.labels, reader.dialects));
     for service in wish.services.iter_mut().filter(|service| service.dialect != Dialect::Native) {
         service.spec = reading::native(ours.iter().copied(), &service.spec).spec;
     }
@@ -157,7 +159,7 @@ mod tests {
             let mut wish = understand(&words, &Spec::default(), &Reader::default());
             let known = wish.middlewares.clone();
             for route in &mut wish.routes {
-                apply(route, &|name| known.iter().find(|middleware| middleware.name == name), &[]);
+                apply(route, |name| known.iter().find(|middleware| middleware.name == name).cloned(), &[]);
             }
             for verdict in &wish.verdicts {
                 let line = verdict.to_string();
@@ -176,11 +178,11 @@ mod tests {
         ];
         let mut wish = wish(&labels, traefik::Options::default());
         let known = wish.middlewares.clone();
-        let find = |name: &str| known.iter().find(|middleware| middleware.name == name);
-        apply(&mut wish.routes[0], &find, &[]);
+        let find = |name: &str| known.iter().find(|middleware| middleware.name == name).cloned();
+        apply(&mut wish.routes[0], find, &[]);
         assert!(wish.routes[0].closed.as_deref().is_some_and(|why| why.contains("themselves")));
         let mut open = RouteSpec { closed: None, ..wish.routes[0].clone() };
-        apply(&mut open, &find, &["b".to_owned()]);
+        apply(&mut open, find, &["b".to_owned()]);
         assert_eq!(open.closed, None, "passed over");
     }
 }

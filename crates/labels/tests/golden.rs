@@ -63,7 +63,7 @@ fn shown(wish: &Wish) -> String {
     }
     for route in &wish.routes {
         let mut route = route.clone();
-        apply(&mut route, &|name| wish.middlewares.iter().find(|known| known.name == name), &[]);
+        apply(&mut route, |name| wish.middlewares.iter().find(|known| known.name == name).cloned(), &[]);
         let priority = route.priority.map(|priority| priority.to_string()).unwrap_or_default();
         let mut shown = format!("route {:?} [{priority}] {} -> {:?}", route.name, route.rule, route.service);
         route.rewrites.iter().for_each(|rewrite| write!(shown, " {rewrite:?}").expect("memory"));

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::compose::{Identity, ServiceKey};
-use crate::container::{Container, ContainerId, Health, Labels, Life, StopRule};
+use crate::container::{Container, ContainerId, Health, Life, Said, StopRule};
 use crate::network::{Attachment, Networking};
 use crate::port::Port;
 use crate::signal;
@@ -47,7 +47,7 @@ pub(super) struct Truth {
     /// By the engine's clock, in nanoseconds.
     pub(super) started: i64,
     created: i64,
-    labels: Labels,
+    labels: Said,
     pub(super) is_stopping: bool,
     pub(super) is_restarted: bool,
 }
@@ -152,7 +152,7 @@ impl World {
 }
 
 /// Most containers say nothing; the others change what is wanted of the service while they are its newest.
-fn labels(random: &mut fastrand::Rng) -> Labels {
+fn labels(random: &mut fastrand::Rng) -> Said {
     let said = match random.u8(..16) {
         0 => ("divisi.health", "tcp"),
         1 => ("divisi.health", "/up"),
@@ -161,9 +161,9 @@ fn labels(random: &mut fastrand::Rng) -> Labels {
         4 => ("divisi.limit", "off"),
         5 => ("divisi.weight", "3"),
         6 => ("divisi.weight", "heavy"),
-        _ => return Labels::default(),
+        _ => return Said::default(),
     };
-    Labels::of([(said.0.to_owned(), said.1.to_owned())].into())
+    Said::labels([(said.0.to_owned(), said.1.to_owned())].into())
 }
 
 impl Truth {
@@ -201,6 +201,7 @@ impl Truth {
             }]),
             stop: Some(self.stop),
             labels: self.labels.clone(),
+            environment: Some(Said::default()),
             created: self.created / 1_000_000_000,
             started: Some(self.started),
         }
@@ -213,6 +214,7 @@ impl Truth {
             health: if is_paused { Health::Unchecked } else { self.health },
             port: if self.port == Port::None { Port::Unknown } else { self.port },
             stop: None,
+            environment: None,
             started: None,
             ..self.inspected()
         }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Job, Table, note_signal};
+use super::{Job, Table, note_signal, understand};
 use crate::container::{Container, ContainerId, Life};
 use crate::engine::{List, Unreadable};
 use crate::entry::Entry;
@@ -126,16 +126,15 @@ impl Table {
     fn complain(&mut self, unreadable: Vec<Unreadable>, now: Instant) {
         for lost in unreadable.iter().filter(|lost| !self.unreadable.contains(lost)) {
             let why = format!("the engine's list has something of it that cannot be read: {}", lost.why);
-            let count = self.count();
-            self.news.tell(now, &lost.name, &Turn::Unroutable(&why), count, count);
+            self.news.tell(now, &lost.name, &Turn::Unroutable(&why), 0, 0);
         }
         self.unreadable = unreadable;
     }
 
     /// An inspection failed: the list will have to do. `nonsense` tells what is wrong with an answer that came.
     pub(crate) fn inspection_failed(&mut self, id: &ContainerId, nonsense: Option<String>, now: Instant) {
-        let count = self.count();
         let Some(entry) = self.entries.get_mut(id) else { return };
+        let count = understand::count(entry, &self.services);
         entry.failed = true;
         if let Some(why) = nonsense
             && entry.nonsense.as_ref() != Some(&why)
@@ -153,8 +152,10 @@ impl Table {
         let had_port = matches!(entry.container.port, Port::At(_));
         entry.learn(container, state);
         let has_port = matches!(entry.container.port, Port::At(_));
-        if had_port != has_port {
-            let tally = self.tallies.entry(entry.identity.key.clone()).or_default();
+        if had_port != has_port
+            && let Some(tally) = self.tallies.get_mut(&entry.identity.key)
+        {
+            self.is_recounted = true;
             tally.ported = tally.ported + usize::from(has_port) - usize::from(had_port);
         }
         self.dirty.push(Arc::clone(id));

@@ -2,6 +2,7 @@ mod absence;
 mod disorder;
 mod labels;
 mod log;
+mod routes;
 mod survival;
 
 use std::time::Duration;
@@ -127,7 +128,8 @@ fn container(id: &str, number: u32) -> Container {
         port: Port::At(80),
         networking: Networking::Attached(vec![attachment]),
         stop: Some(StopRule::default()),
-        labels: Labels::default(),
+        labels: Said::default(),
+        environment: Some(Said::default()),
         created: 0,
         started: None,
     }
@@ -300,13 +302,15 @@ fn a_probe_of_an_earlier_replica_does_not_count() {
 }
 
 #[test]
-fn other_services_are_no_replicas_and_their_end_is_no_change() {
+fn other_services_are_no_replicas_and_their_end_changes_only_them() {
     let mut other = container("db", 1);
     other.identity.as_mut().expect("labelled").key.service = "db".to_owned();
     let mut world = World::with(&[container("a", 1), other]);
     assert_eq!(world.names(), ["a"]);
+    let before = Arc::clone(world.service());
     world.event("db", What::Ended);
-    assert!(!world.commit());
+    assert!(world.commit());
+    assert!(Arc::ptr_eq(world.service(), &before));
 }
 
 #[test]

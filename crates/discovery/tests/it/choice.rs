@@ -59,11 +59,10 @@ fn a_chosen_service_stays_known_without_containers() {
 }
 
 #[test]
-fn outside_and_unnamed_is_said_without_a_list() {
+fn outside_and_unnamed_is_said() {
     let engine = FakeEngine::new();
     let discovery = Discovery::start(settings(&engine));
-    discovery.until_reason("outside of any container and no service is named");
-    assert_eq!(engine.calls().lists, 0);
+    discovery.until_reason("outside of any container, no service is named and no label asks for requests");
 }
 
 #[test]

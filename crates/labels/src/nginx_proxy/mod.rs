@@ -79,6 +79,16 @@ impl Proto {
     }
 }
 
+/// Whether a label is to be read as one of nginx-proxy's, or as a variable in the wrong place.
+pub(crate) fn is_label(name: &str) -> bool {
+    name.starts_with(variables::PREFIX) || name.starts_with("VIRTUAL_")
+}
+
+/// Whether a variable of the environment is to be read.
+pub(crate) fn is_variable(name: &str) -> bool {
+    variables::is_known(name)
+}
+
 /// Reads them. What they want of a service comes on top of `base`.
 pub(crate) fn read(words: &Words<'_>, base: &Spec) -> NginxProxy {
     let mut draft = Draft::new(base);

@@ -76,6 +76,13 @@ const LABELS: &[(&str, What)] = &[
     ("debug-endpoint", NGINX),
 ];
 
+/// Whether a variable is one of these, or was meant to be.
+pub(super) fn is_known(name: &str) -> bool {
+    name.starts_with("VIRTUAL_")
+        || VARIABLES.iter().any(|(known, _)| *known == name)
+        || nearest(name, ["NETWORK_ACCESS"]).is_some()
+}
+
 /// What becomes of a label that would be a variable.
 pub(super) fn misplaced(label: &str) -> Option<Outcome> {
     let is_variable = label.starts_with("VIRTUAL_") && VARIABLES.iter().any(|(name, _)| *name == label);

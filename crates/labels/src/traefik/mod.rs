@@ -33,6 +33,8 @@ use crate::middleware::Middleware;
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::{Exposed, RouteSpec, ServiceSpec, Words};
 
+pub use name::service as own_service;
+
 use draft::Draft;
 use key::Key;
 

@@ -3,7 +3,7 @@
 use crate::wish::Words;
 
 /// The name of a container's service: that of Compose with its project behind it, or the container's.
-pub(crate) fn service(words: &Words<'_>) -> String {
+pub fn service(words: &Words<'_>) -> String {
     if words.service.is_empty() || words.project.is_empty() {
         normalize(words.container)
     } else {

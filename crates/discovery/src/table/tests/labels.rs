@@ -5,7 +5,7 @@ use super::*;
 /// Container `id`, made at `created`, with labels.
 fn labelled(id: &str, number: u32, created: i64, labels: &[(&str, &str)]) -> Container {
     let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Container { labels: Labels::of(labels.collect()), created, ..container(id, number) }
+    Container { labels: Said::labels(labels.collect()), created, ..container(id, number) }
 }
 
 impl World {

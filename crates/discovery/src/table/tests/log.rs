@@ -43,7 +43,7 @@ impl Subscriber for Log {
 }
 
 /// The lines with `part` that come of `acts`.
-fn lines(part: &str, acts: impl FnOnce()) -> Vec<String> {
+pub(super) fn lines(part: &str, acts: impl FnOnce()) -> Vec<String> {
     let log = Log::default();
     tracing::subscriber::with_default(log.clone(), acts);
     let mut lines = log.0.lock().expect("no panic").clone();
@@ -53,7 +53,7 @@ fn lines(part: &str, acts: impl FnOnce()) -> Vec<String> {
 
 fn mislabelled(id: &str, number: u32) -> Container {
     let labels = [("divisi.drain".to_owned(), "soon".to_owned()), ("divisi.stiky".to_owned(), "true".to_owned())];
-    Container { labels: Labels::of(labels.into_iter().collect()), ..container(id, number) }
+    Container { labels: Said::labels(labels.into_iter().collect()), ..container(id, number) }
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn the_first_list_is_one_line_but_what_is_wrong_is_said_by_name() {
         world.table.expire(world.now);
     });
     assert_eq!(all.len(), 3, "{all:#?}");
-    assert!(all[0].contains("requests go to service \"web\" of project \"shop\""), "{all:#?}");
-    assert!(all[1].contains("WARN replica web-4 is not routed: no exposed TCP port"), "{all:#?}");
+    assert!(all[1].contains("requests go to service \"web\" of project \"shop\""), "{all:#?}");
+    assert!(all[0].contains("WARN replica web-4 is not routed: no exposed TCP port"), "{all:#?}");
     assert!(all[2].contains("49 more changes of replicas; 49 ready now"), "{all:#?}");
 }
 
@@ -130,11 +130,11 @@ fn that_a_service_is_forgotten_and_comes_back_is_said() {
         world.now += Duration::from_secs(300);
         world.table.expire(world.now);
         world.event("a", What::Started);
+        world.commit();
     });
     let expected = [
-        "WARN service \"web\" of project \"shop\" has had no container for 300 s: requests are refused at once until it \
-         has one",
-        "INFO service \"web\" of project \"shop\" has a container again",
+        "WARN service shop/web has had no container for 300 s: requests no longer wait for one",
+        "INFO service shop/web has a container again",
     ];
     assert_eq!(lines, expected);
 }

@@ -160,7 +160,7 @@ fn a_replica_is_untouched_by_the_labels_of_another() {
     let known = Known::of(&world);
     let labels = [("divisi.sticky", "true"), ("divisi.weight", "5"), ("divisi.health", "tcp"), ("divisi.hold", "1s")];
     let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-    let newer = Container { labels: Labels::of(labels), created: 1, ..container("c", 3) };
+    let newer = Container { labels: Said::labels(labels), created: 1, ..container("c", 3) };
     world.event_of("c", 3, What::Started);
     world.table.inspected(&"c".into(), u64::MAX, Some(newer), world.now);
     world.commit();

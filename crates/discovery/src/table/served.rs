@@ -1,26 +1,55 @@
-//! The service that gets the requests: what is known of it beyond its rows.
+//! A service that gets requests: what is known of it beyond the rows of its replicas.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use divisi_model::{Replica, Service, Spec};
+use divisi_model::{Name, Replica, Service, Spec};
 use tracing::{info, warn};
 
 use crate::compose::ServiceKey;
 use crate::container::ContainerId;
-use crate::entry::Entry;
+use crate::entry::{Age, Entry};
 use crate::settings::Tuning;
 
-/// Newest last: by when the container was made, then by when this run of it was first heard of. Labels are fixed when a
-/// container is made, so one that is older and was restarted says nothing new.
-pub(super) type Age = (i64, u64, ContainerId);
+/// Which service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Key {
+    /// The Compose service whose containers are its replicas. With an empty name, any of the project: then labels say by a name
+    /// which ones are.
+    pub(super) owner: ServiceKey,
+    /// Its name among those of its owner; empty for the one that needs none.
+    pub(super) name: String,
+}
 
-/// The service that gets the requests.
+impl Key {
+    /// The service that a Compose service is, if its labels say no more.
+    pub(super) fn main(owner: &ServiceKey) -> Self {
+        Self { owner: owner.clone(), name: String::new() }
+    }
+
+    /// A service of Traefik. Containers of one project that say the same name are its replicas.
+    pub(super) fn of_traefik(project: &str, name: &str) -> Self {
+        Self { owner: ServiceKey { project: project.to_owned(), service: String::new() }, name: name.to_owned() }
+    }
+
+    /// What people call it.
+    pub(super) fn title(&self) -> Name {
+        let ServiceKey { project, service } = &self.owner;
+        let title = match (service.as_str(), self.name.as_str()) {
+            ("", name) => format!("{name}@traefik"),
+            (service, "") => service.to_owned(),
+            (service, name) => format!("{service}:{name}"),
+        };
+        Name { project: project.as_str().into(), service: title.into() }
+    }
+}
+
+/// A service that gets requests.
 #[derive(Debug)]
-pub(super) struct Chosen {
+pub(super) struct Served {
     /// Which it is.
-    pub(super) key: ServiceKey,
+    pub(super) key: Key,
     /// As it was last published, or will be next.
     service: Arc<Service>,
     /// Its ready replicas, by number.
@@ -48,11 +77,11 @@ struct Presence {
     until: Option<Instant>,
 }
 
-impl Chosen {
+impl Served {
     /// A service of which no container is known yet, and of which `spec` is wanted until its containers say more.
-    pub(super) fn new(key: ServiceKey, spec: Spec, tuning: &Tuning, now: Instant) -> Self {
+    pub(super) fn new(key: Key, spec: Spec, tuning: &Tuning, now: Instant) -> Self {
         Self {
-            service: Arc::new(Service::new(key.service.as_str(), spec)),
+            service: Arc::new(Service::of(key.title(), spec)),
             key,
             ready: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -64,6 +93,16 @@ impl Chosen {
             absence: tuning.absence,
             forget: tuning.forget,
         }
+    }
+
+    /// What people call it.
+    pub(super) fn name(&self) -> &Name {
+        self.service.state().name()
+    }
+
+    /// Whether nobody waits for it, and nobody is there.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.live == 0 && self.forget_at.is_none()
     }
 
     /// The service, with the replicas of an earlier snapshot.
@@ -99,16 +138,16 @@ impl Chosen {
         }
         self.forget_at = None;
         if self.service.is_forgotten() {
-            info!("service {:?} of project {:?} has a container again", self.key.service, self.key.project);
+            info!("service {} has a container again", self.name());
             self.service = Arc::new(self.service.with_forgotten(false));
         }
     }
 
-    /// A container of it has ended.
+    /// A container of it has ended, or is none of it any more.
     pub(super) fn leave(&mut self, entry: &Entry, now: Instant) {
         let number = entry.identity.number;
         self.retire(entry);
-        if let Some(age) = &entry.age {
+        if let Some(age) = &entry.wish.age {
             self.wanted.remove(age);
         }
         self.live -= 1;
@@ -170,12 +209,8 @@ impl Chosen {
         }
         if self.forget_at.is_some_and(|at| at <= now) {
             self.forget_at = None;
-            warn!(
-                "service {:?} of project {:?} has had no container for {} s: requests are refused at once until it has one",
-                self.key.service,
-                self.key.project,
-                self.forget.as_secs_f32()
-            );
+            let time = self.forget.as_secs_f32();
+            warn!("service {} has had no container for {time} s: requests no longer wait for one", self.name());
             self.service = Arc::new(self.service.with_forgotten(true));
             changed = true;
         }

@@ -1,0 +1,147 @@
+//! From what containers say to the routing table.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use divisi_labels::{Exposed, RouteSpec, middleware};
+use divisi_model::Slot;
+use divisi_model::route::{Conflict, Origin, Route, Rule, Way};
+use tracing::warn;
+
+use super::Table;
+use super::owner::{Drawn, Lead};
+use super::place::traefik_name;
+use crate::compose::ServiceKey;
+
+/// What everybody asks for stands before what is there without anybody's asking.
+const BY_DEFAULT: i64 = i64::MIN / 2;
+
+impl Table {
+    /// Brings the routing table in line with what is said by now. Returns whether it is another one.
+    pub(super) fn draw(&mut self, now: Instant) -> bool {
+        let mut again = self.owners.take_again();
+        let mut dirty: BTreeSet<ServiceKey> = self.owners.take_dirty().into_iter().collect();
+        for key in &dirty {
+            if let Some(lead) = self.elected(key) {
+                again.extend(self.guards.set(key, &lead.wish.middlewares));
+            }
+        }
+        dirty.extend(again.iter().cloned());
+        let (mut routes, mut none) = (Vec::new(), Vec::new());
+        let mut is_any = false;
+        for key in dirty {
+            let Some(lead) = self.elected(&key) else { continue };
+            if !again.contains(&key) && !self.is_other(&key, &lead) {
+                continue;
+            }
+            is_any = true;
+            let drawn = self.draw_one(&key, lead, now);
+            if drawn.is_empty() {
+                none.push(Arc::clone(&self.owners.get(&key).expect("it was elected").id));
+            }
+            routes.extend(drawn);
+        }
+        if is_any {
+            self.patch(&none, routes);
+        }
+        is_any
+    }
+
+    /// Whose labels are to be in force; those that were, where nobody is there.
+    fn elected(&self, key: &ServiceKey) -> Option<Lead> {
+        let owner = self.owners.get(key)?;
+        owner.elect().or(owner.lead.as_ref()).cloned()
+    }
+
+    fn is_other(&self, key: &ServiceKey, lead: &Lead) -> bool {
+        let in_force = self.owners.get(key).and_then(|owner| owner.lead.as_ref());
+        in_force.is_none_or(|old| !Arc::ptr_eq(&old.wish, &lead.wish) || old.main != lead.main)
+    }
+
+    /// Owners are gone, or have these routes and no others.
+    pub(super) fn patch(&mut self, none: &[Arc<str>], routes: Vec<Route>) {
+        let none: Vec<&str> = none.iter().map(|id| &**id).collect();
+        let (next, conflicts) = self.routes.patch(&none, routes);
+        self.routes = next;
+        conflicts.iter().for_each(tell);
+    }
+
+    fn draw_one(&mut self, key: &ServiceKey, lead: Lead, now: Instant) -> Vec<Route> {
+        let Some(id) = self.owners.get(key).map(|owner| Arc::clone(&owner.id)) else { return Vec::new() };
+        let (mut routes, mut drawn, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        for spec in &lead.wish.routes {
+            let mut spec = spec.clone();
+            let known = |name: &str| {
+                asked.push(name.to_owned());
+                self.guards.find(key, name)
+            };
+            middleware::apply(&mut spec, known, &self.passed_over);
+            let slot = self.target(key, &lead, &spec, now);
+            drawn.push(Drawn { name: spec.name.clone(), slot, closed: spec.closed.clone(), is_asked: true });
+            let origin =
+                Origin { id: Arc::clone(&id), container: Arc::clone(&lead.name), label: spec.label.as_str().into() };
+            routes.push(self.route(spec, &lead, slot, origin));
+        }
+        if self.local_hosts
+            && self.is_home(key)
+            && !matches!(lead.wish.exposed, Exposed::No(_))
+            && let Some(rule) = local_host(key)
+        {
+            let name = format!("{}.localhost", key.service);
+            drawn.push(Drawn { name: name.clone(), slot: lead.main, closed: None, is_asked: false });
+            let origin = Origin { id, container: Arc::clone(&lead.name), label: "(its name)".into() };
+            let way = Way { slot: lead.main, ..Way::default() };
+            routes.push(Route::new(name, rule, self.title(lead.main), origin).with_priority(BY_DEFAULT).with_way(way));
+        }
+        self.tell_closed(key, &lead, &drawn);
+        self.guards.note_asked(key, asked);
+        self.owners.set_routes(key, lead, drawn);
+        routes
+    }
+
+    fn route(&self, spec: RouteSpec, lead: &Lead, slot: Slot, origin: Origin) -> Route {
+        let named =
+            |service: &&divisi_labels::ServiceSpec| (service.dialect, &service.name) == (spec.dialect, &spec.service);
+        let hides_host = lead.wish.services.iter().find(named).is_some_and(|service| !service.pass_host);
+        let closed = spec.closed.map(Arc::from);
+        let way = Way { slot, rewrites: spec.rewrites, closed, hides_host };
+        let route = Route::new(spec.name, spec.rule, self.title(slot), origin).with_way(way);
+        match spec.priority {
+            Some(priority) => route.with_priority(priority),
+            None => route,
+        }
+    }
+
+    /// The service to which a route leads. One that nobody is a replica of yet is waited for like any other.
+    fn target(&mut self, key: &ServiceKey, lead: &Lead, spec: &RouteSpec, now: Instant) -> Slot {
+        let own = traefik_name(key, &lead.name);
+        let key = self.key_of(key, spec.dialect, &spec.service, &own);
+        self.services.slot_or_new(&key, &self.spec, &self.tuning, now)
+    }
+
+    fn title(&self, slot: Slot) -> Arc<str> {
+        self.services.get(slot).map_or_else(Arc::default, |served| served.name().to_string().into())
+    }
+
+    /// Says of each route that is closed so, unless it was before.
+    fn tell_closed(&self, key: &ServiceKey, lead: &Lead, drawn: &[Drawn]) {
+        let before = self.owners.get(key).map_or(&[][..], |owner| &owner.routes);
+        for route in drawn.iter().filter(|route| !before.contains(route)) {
+            if let Some(why) = &route.closed {
+                warn!("route {} of {} serves nobody: {why}", route.name, lead.name);
+            }
+        }
+    }
+}
+
+fn tell(conflict: &Conflict) {
+    warn!("{conflict}");
+}
+
+/// `web.localhost` and `web.shop.localhost`; None where the name is none for a host.
+fn local_host(key: &ServiceKey) -> Option<Rule> {
+    let names = [format!("{}.localhost", key.service), format!("{}.{}.localhost", key.service, key.project)];
+    let hosts: Vec<_> = names.iter().filter_map(|name| Rule::host(name).ok()).collect();
+    Rule::any(hosts).ok()
+}

@@ -1,0 +1,197 @@
+//! Whose labels count: of the containers of a Compose service the newest that is ready, or else the newest.
+//!
+//! What it says stays in force while the service has no container, so that requests wait for the next one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use divisi_labels::{Exposed, Wish};
+use divisi_model::Slot;
+
+use crate::compose::ServiceKey;
+use crate::entry::Age;
+
+/// A Compose service, or a container that is none of Compose's.
+#[derive(Debug)]
+pub(super) struct Owner {
+    /// Its name in the routing table.
+    pub(super) id: Arc<str>,
+    /// Its containers whose labels are understood.
+    members: BTreeMap<Age, Member>,
+    /// Whose labels are in force.
+    pub(super) lead: Option<Lead>,
+    /// The routes that it has.
+    pub(super) routes: Vec<Drawn>,
+    /// When what it said will be forgotten; None while it has a container.
+    forget_at: Option<Instant>,
+}
+
+/// A container whose labels are understood.
+#[derive(Debug)]
+struct Member {
+    lead: Lead,
+    is_ready: bool,
+}
+
+/// A container, as far as its labels go.
+#[derive(Clone, Debug)]
+pub(super) struct Lead {
+    pub(super) age: Age,
+    pub(super) name: Arc<str>,
+    pub(super) wish: Arc<Wish>,
+    /// The service that it is if nobody says more.
+    pub(super) main: Slot,
+}
+
+/// A route as it is in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Drawn {
+    pub(super) name: String,
+    pub(super) slot: Slot,
+    pub(super) closed: Option<String>,
+    /// Whether somebody has asked for it, and it is not there by default.
+    pub(super) is_asked: bool,
+}
+
+impl Owner {
+    fn new(key: &ServiceKey) -> Self {
+        let id = key.to_string().into();
+        Self { id, members: BTreeMap::new(), lead: None, routes: Vec::new(), forget_at: None }
+    }
+
+    /// Whether somebody has asked for a route of it.
+    pub(super) fn is_asked(&self) -> bool {
+        self.routes.iter().any(|route| route.is_asked)
+    }
+
+    /// Whether its label says that it is not to be reached.
+    pub(super) fn refuses(&self) -> Option<&str> {
+        match &self.lead.as_ref()?.wish.exposed {
+            Exposed::No(label) => Some(label),
+            Exposed::Unsaid | Exposed::Yes => None,
+        }
+    }
+
+    /// Whose labels are to be in force.
+    pub(super) fn elect(&self) -> Option<&Lead> {
+        let ready = self.members.values().rev().find(|member| member.is_ready);
+        ready.or_else(|| self.members.values().next_back()).map(|member| &member.lead)
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    by_key: HashMap<ServiceKey, Owner>,
+    /// Those whose words are to be looked at again.
+    dirty: BTreeSet<ServiceKey>,
+    again: HashSet<ServiceKey>,
+    forgets: BTreeSet<(Instant, ServiceKey)>,
+    /// How many of them have a route that somebody has asked for.
+    asked: usize,
+}
+
+impl Owners {
+    /// One of them.
+    pub(super) fn get(&self, key: &ServiceKey) -> Option<&Owner> {
+        self.by_key.get(key)
+    }
+
+    /// Whether somebody has asked for any route.
+    pub(super) fn is_any_asked(&self) -> bool {
+        self.asked > 0
+    }
+
+    /// These routes of one of them are in the table, on the word of `lead`.
+    pub(super) fn set_routes(&mut self, key: &ServiceKey, lead: Lead, routes: Vec<Drawn>) {
+        let Some(owner) = self.by_key.get_mut(key) else { return };
+        self.asked -= usize::from(owner.is_asked());
+        owner.routes = routes;
+        owner.lead = Some(lead);
+        self.asked += usize::from(owner.is_asked());
+    }
+
+    /// The labels of a container are understood.
+    pub(super) fn join(&mut self, key: &ServiceKey, lead: Lead) {
+        let owner = self.by_key.entry(key.clone()).or_insert_with(|| Owner::new(key));
+        if let Some(at) = owner.forget_at.take() {
+            self.forgets.remove(&(at, key.clone()));
+        }
+        let is_ready = owner.members.get(&lead.age).is_some_and(|member| member.is_ready);
+        owner.members.insert(lead.age.clone(), Member { lead, is_ready });
+        self.dirty.insert(key.clone());
+    }
+
+    /// A container has ended, or says nothing any more.
+    pub(super) fn leave(&mut self, key: &ServiceKey, age: &Age, forget: Duration, now: Instant) {
+        let Some(owner) = self.by_key.get_mut(key) else { return };
+        if owner.members.remove(age).is_none() {
+            return;
+        }
+        if owner.members.is_empty() {
+            let at = now + forget;
+            owner.forget_at = Some(at);
+            self.forgets.insert((at, key.clone()));
+        } else {
+            self.dirty.insert(key.clone());
+        }
+    }
+
+    /// A container can take requests, or cannot any more.
+    pub(super) fn set_ready(&mut self, key: &ServiceKey, age: &Age, is_ready: bool) {
+        let Some(member) = self.by_key.get_mut(key).and_then(|owner| owner.members.get_mut(age)) else { return };
+        if std::mem::replace(&mut member.is_ready, is_ready) != is_ready {
+            self.dirty.insert(key.clone());
+        }
+    }
+
+    /// What it says means something else by now.
+    pub(super) fn touch(&mut self, key: &ServiceKey) {
+        if self.by_key.contains_key(key) {
+            self.dirty.insert(key.clone());
+            self.again.insert(key.clone());
+        }
+    }
+
+    /// What any of them says may mean something else by now.
+    pub(super) fn touch_all(&mut self) {
+        self.dirty.extend(self.by_key.keys().cloned());
+        self.again.extend(self.by_key.keys().cloned());
+    }
+
+    /// Those whose words mean something else by now, even if they are the same.
+    pub(super) fn take_again(&mut self) -> HashSet<ServiceKey> {
+        std::mem::take(&mut self.again)
+    }
+
+    /// Those whose words are to be looked at again.
+    pub(super) fn take_dirty(&mut self) -> Vec<ServiceKey> {
+        std::mem::take(&mut self.dirty).into_iter().collect()
+    }
+
+    /// When [`expire`](Self::expire) has something to do.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.forgets.first().map(|(at, _)| *at)
+    }
+
+    /// Those that are forgotten by `now`.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<(ServiceKey, Owner)> {
+        let mut gone = Vec::new();
+        while self.due().is_some_and(|at| at <= now) {
+            let Some((_, key)) = self.forgets.pop_first() else { break };
+            self.dirty.remove(&key);
+            self.again.remove(&key);
+            if let Some(owner) = self.by_key.remove(&key) {
+                self.asked -= usize::from(owner.is_asked());
+                gone.push((key, owner));
+            }
+        }
+        gone
+    }
+
+    /// The services to which routes lead.
+    pub(super) fn used(&self) -> HashSet<Slot> {
+        self.by_key.values().flat_map(|owner| &owner.routes).map(|route| route.slot).collect()
+    }
+}

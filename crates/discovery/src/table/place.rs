@@ -1,0 +1,169 @@
+//! Of which services a container is a replica.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use divisi_labels::traefik::own_service;
+use divisi_labels::{Dialect, Exposed, ServiceSpec, Wish, Words};
+use divisi_model::{Readiness, Slot, Spec};
+
+use super::owner::Lead;
+use super::served::Key;
+use super::{Table, settle};
+use crate::compose::ServiceKey;
+use crate::container::ContainerId;
+use crate::entry::{Entry, Place};
+
+/// A service of which a container is to be a replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stake {
+    key: Key,
+    /// The port that is said.
+    port: Option<u16>,
+    spec: Spec,
+    /// Somebody has asked for it.
+    is_asked: bool,
+}
+
+impl Table {
+    /// Makes a container a replica of what it is to be a replica of, unless that was done before.
+    pub(super) fn place(&mut self, id: &ContainerId, now: Instant) {
+        let Some(entry) = self.entries.get(id).filter(|entry| !entry.is_placed) else { return };
+        let stakes = match (&entry.wish.wish, entry.seen) {
+            (Some(wish), true) => self.stakes(entry, wish),
+            _ => self.provisional(entry),
+        };
+        let mut slots = Vec::with_capacity(stakes.len());
+        for stake in &stakes {
+            slots.push(self.services.slot_or_new(&stake.key, &stake.spec, &self.tuning, now));
+        }
+        self.leave_all_but(id, &slots, now);
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.is_placed = true;
+        for (stake, slot) in stakes.into_iter().zip(&slots) {
+            let place = entry.places.iter_mut().find(|place| place.slot == *slot);
+            if let Some(place) = place {
+                (place.port, place.is_asked) = (stake.port, stake.is_asked);
+            } else {
+                entry.places.push(Place::new(*slot, stake.port, stake.is_asked));
+                if let Some(served) = self.services.get_mut(*slot) {
+                    served.arrive(entry.identity.number);
+                }
+            }
+            if let (Some(age), Some(served)) = (&entry.wish.age, self.services.get_mut(*slot)) {
+                let is_plain = stake.spec == *self.spec;
+                let spec = if is_plain { Arc::clone(&self.spec) } else { Arc::new(stake.spec) };
+                served.want(age.clone(), spec);
+            }
+            self.services.touch(*slot);
+        }
+        self.tell_owner(id, slots.first().copied(), now);
+    }
+
+    /// A container is a replica of no services but these.
+    fn leave_all_but(&mut self, id: &ContainerId, slots: &[Slot], now: Instant) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        let (stay, leave) =
+            std::mem::take(&mut entry.places).into_iter().partition(|place| slots.contains(&place.slot));
+        entry.places = stay;
+        let leave: Vec<Place> = leave;
+        for place in leave {
+            let Some(served) = self.services.get_mut(place.slot) else { continue };
+            served.leave(entry, now);
+            if let Some(replica) = &place.replica {
+                settle::turn_to(replica, Readiness::Draining, served.spec().drain, now);
+            }
+            self.services.touch(place.slot);
+        }
+    }
+
+    /// What the container says is in force for its Compose service, if it says anything or is at home here.
+    fn tell_owner(&mut self, id: &ContainerId, main: Option<Slot>, now: Instant) {
+        let Some(entry) = self.entries.get(id) else { return };
+        let (key, forget) = (&entry.identity.key, self.tuning.forget);
+        let (Some(age), Some(wish)) = (&entry.wish.age, &entry.wish.wish) else { return };
+        match main {
+            Some(main) => {
+                let (age, wish, name) = (age.clone(), Arc::clone(wish), entry.container.name.as_str().into());
+                self.owners.join(key, Lead { age, name, wish, main });
+            }
+            // Its label says that it is not to be reached, which counts as well.
+            None => self.owners.leave(key, age, forget, now),
+        }
+    }
+
+    fn stakes(&self, entry: &Entry, wish: &Wish) -> Vec<Stake> {
+        let key = &entry.identity.key;
+        let own = self.own_traefik_service(entry);
+        let is_led_to = |service: &ServiceSpec| {
+            // One of Traefik that nothing here leads to may be meant for a router of another container.
+            service.dialect == Dialect::Traefik && wish.exposed == Exposed::Yes
+                || wish.routes.iter().any(|route| (route.dialect, &route.service) == (service.dialect, &service.name))
+        };
+        let mut stakes: Vec<Stake> = Vec::new();
+        for service in wish.services.iter().filter(|service| is_led_to(service)) {
+            let key = self.key_of(key, service.dialect, &service.name, &own);
+            match stakes.iter_mut().find(|stake| stake.key == key) {
+                // Our own labels are on top of what other languages say, and so they are in both.
+                Some(known) => {
+                    known.port = known.port.or(service.port);
+                    known.spec = service.spec.clone();
+                }
+                None => stakes.push(Stake { key, port: service.port, spec: service.spec.clone(), is_asked: true }),
+            }
+        }
+        let is_meant = self.is_fallback(key);
+        let is_open = self.is_home(key) && !matches!(wish.exposed, Exposed::No(_));
+        if stakes.is_empty() && (is_meant || is_open) {
+            let port =
+                wish.services.iter().find(|service| service.dialect == Dialect::Native).and_then(|main| main.port);
+            stakes.push(Stake { key: Key::main(key), port, spec: wish.spec.clone(), is_asked: is_meant });
+        }
+        // The first is what it is if nobody says more.
+        stakes.sort_by_key(|stake| stake.key != Key::main(key));
+        stakes
+    }
+
+    /// Before its labels are known a container stands where others of its service stand.
+    fn provisional(&self, entry: &Entry) -> Vec<Stake> {
+        let key = &entry.identity.key;
+        let lead = self.owners.get(key).and_then(|owner| owner.lead.as_ref());
+        let known = lead.and_then(|lead| self.services.get(lead.main)).map(|served| served.key.clone());
+        let is_expected = self.is_home(key) || self.is_fallback(key);
+        let key = known.or_else(|| is_expected.then(|| Key::main(key)));
+        key.map(|key| Stake { key, port: None, spec: (*self.spec).clone(), is_asked: false }).into_iter().collect()
+    }
+
+    /// The service that a container means by a name.
+    pub(super) fn key_of(&self, owner: &ServiceKey, dialect: Dialect, name: &str, own: &str) -> Key {
+        match dialect {
+            Dialect::Traefik if name == own => Key::main(owner),
+            // With the original's rules a name is one for the whole engine.
+            Dialect::Traefik if self.reader.traefik.strict => Key::of_traefik("", name),
+            Dialect::Traefik => Key::of_traefik(&owner.project, name),
+            Dialect::Native | Dialect::NginxProxy => Key { owner: owner.clone(), name: name.to_owned() },
+        }
+    }
+
+    /// What Traefik calls the service of a container that does not name one.
+    pub(super) fn own_traefik_service(&self, entry: &Entry) -> String {
+        traefik_name(&entry.identity.key, &entry.container.name)
+    }
+
+    /// Whether it is one of the project that is served as a whole.
+    pub(super) fn is_home(&self, key: &ServiceKey) -> bool {
+        let is_own = self.own.identity.as_ref().is_some_and(|identity| identity.key == *key);
+        !is_own && key.is_composed() && self.wish.project(&self.own) == Some(&key.project)
+    }
+
+    /// Whether it gets the requests for which there is no route.
+    pub(super) fn is_fallback(&self, key: &ServiceKey) -> bool {
+        self.chosen.as_ref() == Some(key)
+    }
+}
+
+/// What Traefik calls the service of a container that does not name one.
+pub(super) fn traefik_name(key: &ServiceKey, container: &str) -> String {
+    let service = if key.is_composed() { key.service.as_str() } else { "" };
+    own_service(&Words { service, project: &key.project, container, ..Words::default() })
+}

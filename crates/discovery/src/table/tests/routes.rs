@@ -1,0 +1,353 @@
+//! Many services: which routes there are, where they lead, and what becomes of them.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use divisi_labels::{Dialects, Reader};
+use divisi_model::route::Asked;
+
+use super::*;
+
+/// A GET of that host and path.
+struct Visit<'a>(&'a str, &'a str);
+
+impl Asked for Visit<'_> {
+    fn host(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    fn path(&self) -> &[u8] {
+        self.1.as_bytes()
+    }
+
+    fn query(&self) -> &[u8] {
+        b""
+    }
+
+    fn method(&self) -> &[u8] {
+        b"GET"
+    }
+
+    fn any_header(&self, _: &str, _: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        false
+    }
+
+    fn client(&self) -> IpAddr {
+        Ipv4Addr::LOCALHOST.into()
+    }
+}
+
+/// A container of a service of a project, with labels; its address comes from its number.
+fn labelled(place: &str, number: u32, labels: &[(&str, &str)]) -> Container {
+    let (project, service) = place.split_once('/').expect("project/service");
+    let key = ServiceKey { project: project.to_owned(), service: service.to_owned() };
+    let labels: HashMap<_, _> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let id = format!("{project}-{service}-{number}");
+    Container {
+        name: id.clone(),
+        identity: Some(Identity { key, number }),
+        labels: Said::labels(labels),
+        ..container(&id, number)
+    }
+}
+
+/// A world that looks at project `shop` and in which nobody has named a service.
+fn shop(containers: &[Container]) -> World {
+    shop_with(Settings::default(), containers)
+}
+
+fn shop_with(settings: Settings, containers: &[Container]) -> World {
+    let mut world = World::of(&Settings { project: Some("shop".to_owned()), ..settings });
+    world.list(containers);
+    world.commit();
+    world.accept_all();
+    world
+}
+
+impl World {
+    /// The service that a URL leads to, with its ready replicas; or why it leads nowhere.
+    fn visit(&self, host: &str, path: &str) -> String {
+        let snapshot = self.routed.as_ref().expect("something was published");
+        let slot = match snapshot.find(&Visit(host, path)) {
+            Some(route) => match &route.way().closed {
+                Some(why) => return format!("closed: {why}"),
+                None => route.way().slot,
+            },
+            None => match snapshot.fallback() {
+                Ok(slot) => slot,
+                Err(nowhere) => return format!("{}: {}", if nowhere.is_known { 404 } else { 503 }, nowhere.reason),
+            },
+        };
+        let service = snapshot.service(slot).expect("a route leads to a service");
+        let names: Vec<_> = service.ready().iter().map(|replica| replica.name()).collect();
+        format!("{} [{}]", service.state().name(), names.join(" "))
+    }
+
+    fn end(&mut self, id: &str) {
+        self.event(id, What::Ended);
+        self.commit();
+    }
+
+    /// Lists what there is, and everything accepts.
+    fn now_runs(&mut self, containers: &[Container]) {
+        self.list(containers);
+        self.commit();
+        self.accept_all();
+    }
+}
+
+#[test]
+fn labels_say_what_goes_where() {
+    let world = shop(&[
+        labelled("shop/web", 1, &[("divisi.host", "shop.test")]),
+        labelled("shop/web", 2, &[("divisi.host", "shop.test")]),
+        labelled("shop/api", 3, &[("divisi.host", "shop.test"), ("divisi.path", "/api")]),
+        labelled("shop/db", 4, &[]),
+        labelled("blog/web", 5, &[("traefik.http.routers.blog.rule", "Host(`blog.test`)")]),
+        labelled("blog/db", 6, &[]),
+    ]);
+    assert_eq!(world.visit("shop.test", "/"), "shop/web [shop-web-1 shop-web-2]");
+    assert_eq!(world.visit("shop.test", "/api/x"), "shop/api [shop-api-3]");
+    assert_eq!(world.visit("blog.test", "/"), "blog/web [blog-web-5]");
+    assert!(world.visit("db.blog.localhost", "/").starts_with("404"), "other projects only by label");
+    assert!(world.visit("else.test", "/").starts_with("404: no label asks for it"));
+    assert_eq!(world.visit("db.localhost", "/"), "shop/db [shop-db-4]");
+    assert_eq!(world.visit("web.shop.localhost", "/"), "shop/web [shop-web-1 shop-web-2]");
+}
+
+#[test]
+fn names_lead_to_services_only_where_that_is_wanted() {
+    let containers = [labelled("shop/web", 1, &[]), labelled("shop/api", 2, &[])];
+    let world = shop(&containers);
+    assert_eq!(world.visit("api.localhost:8080", "/x"), "shop/api [shop-api-2]");
+    assert!(world.visit("else", "/").starts_with("503: project \"shop\" has 2 services with a port (api, web)"));
+    let world = shop_with(Settings { local_hosts: false, ..Settings::default() }, &containers);
+    assert!(world.visit("api.localhost", "/").starts_with("503"));
+}
+
+#[test]
+fn the_only_service_gets_everything_until_somebody_asks_for_a_route() {
+    let mut world = shop(&[labelled("shop/web", 1, &[])]);
+    assert_eq!(world.visit("any.test", "/"), "shop/web [shop-web-1]");
+    let api = labelled("blog/api", 2, &[("divisi.host", "api.test")]);
+    world.now_runs(&[labelled("shop/web", 1, &[]), api]);
+    assert!(world.visit("any.test", "/").starts_with("404"));
+    assert_eq!(
+        (world.visit("api.test", "/"), world.visit("web.localhost", "/")),
+        ("blog/api [blog-api-2]".to_owned(), "shop/web [shop-web-1]".to_owned())
+    );
+}
+
+#[test]
+fn a_service_that_is_named_gets_all_the_rest() {
+    let named = Settings { service: Some("web".to_owned()), ..Settings::default() };
+    let world =
+        shop_with(named, &[labelled("shop/web", 1, &[]), labelled("shop/api", 2, &[("divisi.host", "api.test")])]);
+    assert_eq!(world.visit("api.test", "/"), "shop/api [shop-api-2]");
+    assert_eq!(world.visit("any.test", "/"), "shop/web [shop-web-1]");
+}
+
+#[test]
+fn a_container_may_refuse_to_be_reached() {
+    let world = shop(&[
+        labelled("shop/web", 1, &[("divisi.host", "web.test")]),
+        labelled("shop/admin", 2, &[("divisi.enable", "false")]),
+    ]);
+    assert!(world.visit("admin.localhost", "/").starts_with("404"));
+    let world = shop(&[labelled("shop/admin", 2, &[("divisi.enable", "false")])]);
+    assert!(world.visit("admin.localhost", "/").starts_with("404: divisi.enable of service \"admin\" says so"));
+}
+
+#[test]
+fn routes_stay_while_a_service_has_no_container_and_not_for_ever() {
+    let web = || labelled("shop/web", 1, &[("divisi.host", "web.test")]);
+    let mut world = shop(&[web(), labelled("shop/api", 2, &[("divisi.host", "api.test")])]);
+    world.end("shop-web-1");
+    assert_eq!(world.visit("web.test", "/"), "shop/web []", "who asks for it waits");
+    world.now += Duration::from_secs(299);
+    world.table.expire(world.now);
+    world.commit();
+    assert_eq!(world.visit("web.test", "/"), "shop/web []");
+    world.now += Duration::from_secs(1);
+    world.table.expire(world.now);
+    world.commit();
+    assert!(world.visit("web.test", "/").starts_with("404"));
+    let count = world.routed.as_ref().map(|snapshot| snapshot.services().count());
+    assert_eq!(count, Some(1), "what is forgotten takes no room");
+    world.now_runs(&[web(), labelled("shop/api", 2, &[("divisi.host", "api.test")])]);
+    assert_eq!(world.visit("web.test", "/"), "shop/web [shop-web-1]");
+}
+
+#[test]
+fn the_newest_that_is_ready_says_which_routes_there_are() {
+    let old = labelled("shop/web", 1, &[("divisi.host", "old.test")]);
+    let new = |health| {
+        let new = labelled("shop/web", 2, &[("divisi.host", "new.test")]);
+        Container { health, created: 1, ..new }
+    };
+    let mut world = shop(&[old.clone()]);
+    world.now_runs(&[old.clone(), new(Health::Starting)]);
+    assert_eq!(world.visit("old.test", "/"), "shop/web [shop-web-1]");
+    assert!(world.visit("new.test", "/").starts_with("404"), "it is not ready");
+    world.now_runs(&[old.clone(), new(Health::Healthy)]);
+    assert_eq!(world.visit("new.test", "/"), "shop/web [shop-web-1 shop-web-2]");
+    assert!(world.visit("old.test", "/").starts_with("404"));
+    world.now_runs(&[old]);
+    assert_eq!(world.visit("old.test", "/"), "shop/web [shop-web-1]");
+}
+
+#[test]
+fn a_typo_costs_one_label() {
+    let lines = log::lines("", || {
+        let labels = [("divisi.host", "web.test"), ("divisi.pollicy", "random"), ("treafik.enable", "true")];
+        let world = shop(&[labelled("shop/web", 1, &labels), labelled("shop/api", 2, &[("divisi.hots", "api.test")])]);
+        assert_eq!(world.visit("web.test", "/"), "shop/web [shop-web-1]");
+        assert!(world.visit("api.test", "/").starts_with("404"), "it says more than a route, and nobody knows what");
+    });
+    for (name, meant) in
+        [("shop-web-1", "divisi.policy"), ("shop-web-1", "traefik.enable"), ("shop-api-2", "divisi.host")]
+    {
+        let is_said = |line: &String| line.contains(name) && line.contains(&format!("did you mean {meant}?"));
+        assert!(lines.iter().any(is_said), "{meant}: {lines:#?}");
+    }
+}
+
+#[test]
+fn two_who_want_the_same_are_told() {
+    let host = [("divisi.host", "same.test")];
+    let lines = log::lines("same.test", || {
+        let mut world = shop(&[labelled("shop/a", 1, &host), labelled("shop/b", 2, &host)]);
+        assert_eq!(world.visit("same.test", "/"), "shop/a [shop-a-1]");
+        let loser = world.table.sightings().remove(1).routes.remove(0);
+        assert!(loser.conflict.is_some_and(|why| why.contains("shop/a") && why.contains("shop/b")));
+        world.end("shop-a-1");
+        assert_eq!(world.visit("same.test", "/"), "shop/a []", "a restart does not give it to the other one");
+        world.now += Duration::from_secs(300);
+        world.table.expire(world.now);
+        world.commit();
+        assert_eq!(world.visit("same.test", "/"), "shop/b [shop-b-2]");
+    });
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains("WARN") && lines[0].contains("shop-a-1") && lines[0].contains("shop-b-2"), "{lines:#?}");
+}
+
+#[test]
+fn a_guard_may_be_said_by_another_container_and_closes_until_it_is_known() {
+    let router = [("traefik.http.routers.a.rule", "Host(`a.test`)"), ("traefik.http.routers.a.middlewares", "cut")];
+    let cut = |prefix| [("traefik.enable", "true"), ("traefik.http.middlewares.cut.stripprefix.prefixes", prefix)];
+    let mut world = shop(&[labelled("shop/a", 1, &router)]);
+    assert!(world.visit("a.test", "/").starts_with("closed: middleware \"cut\" is not known here"));
+    let both = [labelled("shop/a", 1, &router), labelled("shop/proxy", 2, &cut("/x"))];
+    world.now_runs(&both);
+    assert_eq!(world.visit("a.test", "/"), "shop/a [shop-a-1]");
+    world.end("shop-proxy-2");
+    assert_eq!(world.visit("a.test", "/"), "shop/a [shop-a-1]", "what a service said stays while it is recreated");
+    world.now_runs(&[
+        labelled("shop/a", 1, &router),
+        labelled("x/one", 3, &cut("/x")),
+        labelled("y/two", 4, &cut("/y")),
+    ]);
+    world.now += Duration::from_secs(300);
+    world.table.expire(world.now);
+    world.commit();
+    assert!(
+        world.visit("a.test", "/").contains("means different things to x/one and y/two"),
+        "{}",
+        world.visit("a.test", "/")
+    );
+    let passed_over = vec!["cut".to_owned()];
+    let world = shop_with(Settings { passed_over, ..Settings::default() }, &[labelled("shop/a", 1, &router)]);
+    assert_eq!(world.visit("a.test", "/"), "shop/a [shop-a-1]");
+}
+
+#[test]
+fn a_service_of_traefik_is_one_of_its_project() {
+    let labels = [
+        ("traefik.http.routers.app.rule", "Host(`app.test`)"),
+        ("traefik.http.services.app.loadbalancer.server.port", "8080"),
+    ];
+    let containers =
+        [labelled("shop/blue", 1, &labels), labelled("shop/green", 2, &labels), labelled("blog/x", 3, &labels)];
+    let world = shop(&containers);
+    let visited = world.visit("app.test", "/");
+    assert_eq!(visited, "blog/app@traefik [blog-x-3]", "two projects want the same, and one gets it");
+    let world = shop(&containers[..2]);
+    assert_eq!(world.visit("app.test", "/"), "shop/app@traefik [shop-blue-1 shop-green-2]");
+    assert_eq!(world.visit("blue.localhost", "/"), "shop/app@traefik [shop-blue-1 shop-green-2]");
+    let mut reader = Reader::default();
+    reader.traefik.strict = true;
+    let world = shop_with(Settings { reader, ..Settings::default() }, &containers);
+    assert_eq!(world.visit("app.test", "/"), "app@traefik [shop-blue-1 shop-green-2 blog-x-3]");
+}
+
+#[test]
+fn several_ports_are_several_services() {
+    let labels = [
+        ("divisi.host", "web.test"),
+        ("divisi.port", "80"),
+        ("divisi.admin.host", "admin.test"),
+        ("divisi.admin.port", "9000"),
+    ];
+    let mut world = shop(&[labelled("shop/web", 1, &labels)]);
+    assert_eq!(world.visit("web.test", "/"), "shop/web [shop-web-1]");
+    assert_eq!(world.visit("admin.test", "/"), "shop/web:admin [shop-web-1]");
+    let places = world.table.sightings().remove(0).places;
+    let ports: Vec<_> = places.iter().filter_map(|place| place.addr).map(|addr| addr.port()).collect();
+    assert_eq!(ports, [80, 9000]);
+    world.end("shop-web-1");
+    assert_eq!(world.visit("admin.test", "/"), "shop/web:admin []");
+}
+
+#[test]
+fn variables_are_known_after_the_inspection() {
+    let listed = Container { environment: None, ..labelled("blog/wp", 1, &[]) };
+    let mut world = World::of(&Settings { project: Some("shop".to_owned()), ..Settings::default() });
+    world.list(std::slice::from_ref(&listed));
+    world.commit();
+    let ticket = world.tickets()[0];
+    let environment = Some(Said::environment(vec!["VIRTUAL_HOST=wp.test".to_owned(), "VIRTUAL_PORT=8000".to_owned()]));
+    let inspected = Container { environment, ..listed.clone() };
+    world.table.inspected(&listed.id, ticket, Some(inspected), world.now);
+    world.commit();
+    world.accept_all();
+    assert_eq!(world.visit("wp.test", "/"), "blog/wp:8000 [blog-wp-1]");
+    let reader = Reader { dialects: Dialects::parse("native,traefik").expect("dialects"), ..Reader::default() };
+    let mut world = World::of(&Settings { reader, project: Some("shop".to_owned()), ..Settings::default() });
+    world.list(&[listed]);
+    world.commit();
+    assert!(world.tickets().is_empty(), "nobody reads variables");
+}
+
+#[test]
+fn a_container_without_compose_needs_a_label() {
+    let alone = |id: &str, labels: &[(&str, &str)]| {
+        let key = ServiceKey { project: String::new(), service: id.to_owned() };
+        Container { name: id.to_owned(), identity: Some(Identity { key, number: 1 }), ..labelled("shop/x", 1, labels) }
+    };
+    let mut one = alone("one", &[("divisi.host", "one.test")]);
+    one.id = "one".into();
+    let mut two = alone("two", &[]);
+    two.id = "two".into();
+    let world = shop(&[one, two]);
+    assert_eq!(world.visit("one.test", "/"), "one [one]");
+    let advice = world.table.sightings().into_iter().find_map(|sighting| sighting.unrouted).expect("two is not routed");
+    assert!(advice.why.contains("no Compose project") && advice.write.contains("divisi.host"), "{advice:?}");
+}
+
+#[test]
+fn why_a_container_is_not_routed_is_known() {
+    let mut portless = labelled("shop/job", 2, &[("divisi.host", "job.test")]);
+    portless.port = Port::None;
+    let world =
+        shop(&[labelled("shop/web", 1, &[("divisi.host", "web.test")]), portless, labelled("blog/web", 3, &[])]);
+    let advice: Vec<_> =
+        world.table.sightings().into_iter().map(|sighting| (sighting.name, sighting.unrouted)).collect();
+    let why = |name: &str| {
+        let found = advice.iter().find(|(known, _)| known == name).expect("it is there");
+        found.1.clone().map(|advice| format!("{} / {}", advice.why, advice.write)).unwrap_or_default()
+    };
+    assert_eq!(why("shop-web-1"), "");
+    assert!(why("shop-job-2").starts_with("no exposed TCP port / \"expose: [8080]\""), "{}", why("shop-job-2"));
+    assert!(why("blog-web-3").starts_with("it is of another project (blog)"), "{}", why("blog-web-3"));
+    assert!(why("blog-web-3").ends_with("start divisi with --project blog"), "{}", why("blog-web-3"));
+}
