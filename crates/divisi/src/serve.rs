@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 use crate::log;
-use crate::settings::{HostPort, Serve, Upstream};
+use crate::settings::{HostPort, Routing, Serve, Upstream};
 use crate::signals::Signals;
 use crate::version::VERSION;
 
@@ -72,7 +72,8 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     let listen = settings.listen.to_listen().map_err(|source| unresolved(&settings.listen, source))?;
     // Without affinity and quotas the machine's cores; one where even that cannot be known.
     let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let (what, service, discovery) = first(settings.upstream, settings.spec, settings.sticky_key.unwrap_or_default())?;
+    let (what, service, discovery) =
+        first(settings.upstream, settings.spec, settings.routing, settings.sticky_key.unwrap_or_default())?;
     let published = Published::new(Snapshot::of(Arc::new(service)));
     start_changes(discovery, Arc::clone(&published))?;
     let running = divisi_proxy::start(
@@ -94,6 +95,7 @@ fn start(settings: Serve) -> Result<Running, StartError> {
 fn first(
     upstream: Upstream,
     spec: Spec,
+    routing: Routing,
     sticky: StickyKey,
 ) -> Result<(String, Service, Option<divisi_discovery::Settings>), StartError> {
     match upstream {
@@ -110,7 +112,9 @@ fn first(
             };
             // Stands in until the engine is heard: who comes before that waits, as for any service without replicas.
             let unheard = Service::new(service.as_deref().unwrap_or("(not heard of yet)"), spec.clone());
-            let asked = divisi_discovery::Settings { service, project, spec, sticky, engine, ..Default::default() };
+            let Routing { reader, passed_over, local_hosts } = routing;
+            let what_is_said = divisi_discovery::Settings { reader, passed_over, local_hosts, ..Default::default() };
+            let asked = divisi_discovery::Settings { service, project, spec, sticky, engine, ..what_is_said };
             Ok((what, unheard, Some(asked)))
         }
     }

@@ -9,12 +9,14 @@
 //! |---|---|
 //! | [`row`] | what a row is, and how a table of them is read |
 //! | [`serve`], [`echo`], [`demo`] | the rows of each subcommand, and what the program makes of them |
+//! | [`routing`] | the rows about labels, which several subcommands have
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
 
 mod arguments;
 mod demo;
 mod echo;
+mod routing;
 mod row;
 mod serve;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use clap::ArgMatches;
 
 pub(crate) use demo::Demo;
 pub(crate) use echo::{Echo, Fault, OnTerm};
+pub(crate) use routing::Routing;
 pub(crate) use row::Problem;
 pub(crate) use serve::{Serve, Upstream};
 pub(crate) use values::HostPort;

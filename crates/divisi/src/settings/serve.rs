@@ -9,6 +9,7 @@ use divisi_model::Spec;
 use divisi_proxy::Limits;
 use ipnet::IpNet;
 
+use super::routing::{self, Routed, Routing};
 use super::row::{Origin, Problem, Row, Setting, Takes};
 use super::values::{self, HostPort, put, put_some};
 
@@ -19,8 +20,10 @@ pub(crate) struct Serve {
     pub(crate) listen: HostPort,
     /// Where replicas come from.
     pub(crate) upstream: Upstream,
-    /// What is wanted of the service, where its labels do not say.
+    /// What is wanted of services where their labels do not say.
     pub(crate) spec: Spec,
+    /// How labels are understood.
+    pub(crate) routing: Routing,
     /// What signs sticky cookies, where the user has a secret for it.
     pub(crate) sticky_key: Option<StickyKey>,
     /// Worker threads, where the user wants another number than the machine suggests.
@@ -66,6 +69,7 @@ pub(super) struct Written {
     project: Option<String>,
     replicas: Vec<HostPort>,
     spec: Spec,
+    routing: Routing,
     sticky_key: Option<StickyKey>,
     workers: Option<usize>,
     trust: Vec<IpNet>,
@@ -102,6 +106,7 @@ impl Written {
             listen: self.listen,
             upstream,
             spec: self.spec,
+            routing: self.routing,
             sticky_key: self.sticky_key,
             workers: self.workers,
             trust: self.trust,
@@ -136,7 +141,13 @@ pub(super) const LOG: Row = Row {
 /// Every setting of `divisi serve`: those of the program, and those of a service.
 pub(super) fn table() -> Vec<Setting<Written>> {
     let of_services = divisi_labels::TABLE.iter().filter_map(of_service);
-    PROGRAM.iter().copied().chain(of_services).collect()
+    PROGRAM.iter().copied().chain(routing::rows()).chain(of_services).collect()
+}
+
+impl Routed for Written {
+    fn routing(&mut self) -> &mut Routing {
+        &mut self.routing
+    }
 }
 
 /// A row of the labels as a flag, which says the same for all services.
@@ -174,8 +185,8 @@ const PROGRAM: &[Setting<Written>] = &[
     Setting {
         row: Row {
             group: SERVICE,
-            help: "The service to balance, by its name in the Compose file; named by the second variable, as for the \
-                   2016 program, it turns --replica-header on",
+            help: "The service that gets every request without a route, by its name in the Compose file; named by the second \
+                   variable, as for the 2016 program, it turns --replica-header on",
             example: "web",
             ..Row::new("service", &["DIVISI_SERVICE", "DOCKER_COMPOSE_SERVICE_NAME"], "NAME")
         },
@@ -187,7 +198,7 @@ const PROGRAM: &[Setting<Written>] = &[
     Setting {
         row: Row {
             group: SERVICE,
-            help: "The Compose project of the service; without it, the project of this container",
+            help: "The Compose project whose services are served; without it, the project of this container",
             example: "shop",
             ..Row::new("project", &["DIVISI_PROJECT", "COMPOSE_PROJECT_NAME"], "NAME")
         },

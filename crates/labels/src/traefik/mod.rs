@@ -66,6 +66,19 @@ pub(crate) struct Traefik {
     pub(crate) verdicts: Vec<Verdict>,
 }
 
+/// The template of a default rule, tried on a container as there may be.
+///
+/// # Errors
+/// What cannot be read in it.
+pub fn check_default_rule(template: &str) -> Result<String, String> {
+    let words = Words { service: "web", project: "shop", container: "shop-web-1", ..Words::default() };
+    let text = name::default_rule(template, &words)?;
+    match rule::parse(&text) {
+        Ok(_) => Ok(template.to_owned()),
+        Err(fault) => Err(format!("for service web of project shop it comes to {text:?}, which is {fault}")),
+    }
+}
+
 /// Reads every label whose name begins with `traefik.`, in whatever case. What they want of a service comes on top of `base`.
 pub(crate) fn read(words: &Words<'_>, base: &Spec, options: &Options) -> Traefik {
     let mut labels: Vec<_> = words.labels.iter().copied().filter(|(label, _)| is_ours(label)).collect();

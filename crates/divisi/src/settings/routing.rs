@@ -1,0 +1,104 @@
+//! What containers say counts how far: the settings that `serve` and whoever reads labels offline have in common.
+
+use divisi_labels::{Dialects, Reader, traefik};
+
+use super::row::{Row, Setting, Takes};
+use super::values::{self, put, put_some};
+
+const LABELS: &str = "Labels";
+
+/// How what containers say is understood.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Routing {
+    /// In which languages, and how those are read.
+    pub(crate) reader: Reader,
+    /// Middlewares that are left out even where they guard a route.
+    pub(crate) passed_over: Vec<String>,
+    /// Whether services can be reached by their name.
+    pub(crate) local_hosts: bool,
+}
+
+/// Something that holds these settings.
+pub(super) trait Routed {
+    /// These settings.
+    fn routing(&mut self) -> &mut Routing;
+}
+
+/// The rows of these settings.
+pub(super) fn rows<T: Routed>() -> Vec<Setting<T>> {
+    vec![
+        Setting {
+            row: Row {
+                default: Some("native,traefik,nginx-proxy"),
+                group: LABELS,
+                help: "Whose labels are read: native (divisi.*), traefik, and the variables of nginx-proxy",
+                example: "native,traefik",
+                ..Row::new("dialects", &["DIVISI_DIALECTS"], "LIST")
+            },
+            set: |holder, given| put(&mut holder.routing().reader.dialects, Dialects::parse(given.text)),
+        },
+        Setting {
+            row: Row {
+                default: Some("true"),
+                takes: Takes::Switch,
+                group: LABELS,
+                help: "Reach each service of the project at <service>.localhost and <service>.<project>.localhost",
+                example: "false",
+                ..Row::new("local-hosts", &["DIVISI_LOCAL_HOSTS"], "BOOL")
+            },
+            set: |holder, given| put(&mut holder.routing().local_hosts, values::yes_or_no(given.text)),
+        },
+        Setting {
+            row: Row {
+                default: Some("false"),
+                takes: Takes::Switch,
+                group: LABELS,
+                help: "Read labels of Traefik as strictly as Traefik: one that cannot be read costs the whole container, and \
+                       names of services are the same in all projects",
+                example: "true",
+                ..Row::new("strict-traefik", &["DIVISI_STRICT_TRAEFIK"], "BOOL")
+            },
+            set: |holder, given| put(&mut holder.routing().reader.traefik.strict, values::yes_or_no(given.text)),
+        },
+        Setting {
+            row: Row {
+                default: Some("false"),
+                takes: Takes::Switch,
+                group: LABELS,
+                help: "Expose containers without traefik.enable, too, as Traefik does unless told otherwise",
+                example: "true",
+                ..Row::new("exposed-by-default", &["DIVISI_EXPOSED_BY_DEFAULT"], "BOOL")
+            },
+            set: |holder, given| {
+                put(&mut holder.routing().reader.traefik.exposed_by_default, values::yes_or_no(given.text))
+            },
+        },
+        Setting {
+            row: Row {
+                default: Some("Host(`{{ normalize .Name }}`)"),
+                group: LABELS,
+                help: "The rule of a router of Traefik that has none",
+                example: "Host(`{{.Name}}.example.com`)",
+                ..Row::new("default-rule", &["DIVISI_DEFAULT_RULE"], "RULE")
+            },
+            set: |holder, given| {
+                put(&mut holder.routing().reader.traefik.default_rule, traefik::check_default_rule(given.text))
+            },
+        },
+        Setting {
+            row: Row {
+                takes: Takes::List,
+                group: LABELS,
+                help: "A middleware of Traefik to leave out although it may guard its routes, which are closed otherwise",
+                example: "authelia@file,crowdsec",
+                ..Row::new("pass-over", &["DIVISI_PASS_OVER"], "NAME")
+            },
+            set: |holder, given| {
+                let mut name = None;
+                put_some(&mut name, values::name(given.text))?;
+                holder.routing().passed_over.extend(name);
+                Ok(())
+            },
+        },
+    ]
+}
