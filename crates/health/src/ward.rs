@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use divisi_model::{Moment, Readiness, Replica, ReplicaId, Snapshot, Spec};
+use divisi_model::spec::Question;
+use divisi_model::{Health, Moment, Readiness, Replica, ReplicaId, Snapshot, Spec};
 
 use crate::news::News;
 use crate::pace::{Pace, Throttle};
@@ -155,6 +156,10 @@ impl Ward {
             if is_noticed || is_changed {
                 self.replan(id, now);
             }
+            return;
+        }
+        // As most are, of ten thousand.
+        if replica.health() == Health::Up && spec.check.question == Question::None {
             return;
         }
         let patient = Patient::new(Arc::clone(replica), Arc::clone(spec), now);

@@ -3,6 +3,7 @@ mod disorder;
 mod labels;
 mod log;
 mod routes;
+mod speed;
 mod survival;
 
 use std::time::Duration;

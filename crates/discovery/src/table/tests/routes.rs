@@ -38,7 +38,7 @@ impl Asked for Visit<'_> {
 }
 
 /// A container of a service of a project, with labels; its address comes from its number.
-fn labelled(place: &str, number: u32, labels: &[(&str, &str)]) -> Container {
+pub(super) fn labelled(place: &str, number: u32, labels: &[(&str, &str)]) -> Container {
     let (project, service) = place.split_once('/').expect("project/service");
     let key = ServiceKey { project: project.to_owned(), service: service.to_owned() };
     let labels: HashMap<_, _> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
