@@ -130,7 +130,7 @@ impl Said {
     }
 
     /// Those among its variables. The others are none of our business, and some of them are secrets.
-    pub(crate) fn environment(variables: Vec<String>) -> Self {
+    pub(crate) fn environment(variables: &[String]) -> Self {
         let pairs = variables.iter().filter_map(|variable| variable.split_once('='));
         let ours = pairs.filter(|(name, _)| divisi_labels::is_variable(name));
         Self::sorted(ours.map(|(name, value)| (name.to_owned(), value.to_owned())))
@@ -206,7 +206,7 @@ impl Container {
             networking: networking(mode.as_deref(), network.networks),
             stop: Some(StopRule::of(config.stop_signal.as_deref(), config.stop_timeout)),
             labels: Said::labels(labels),
-            environment: Some(Said::environment(config.env.unwrap_or_default())),
+            environment: Some(Said::environment(&config.env.unwrap_or_default())),
             created: details.created.as_deref().and_then(stamp::nanos).map_or(0, |nanos| nanos / 1_000_000_000),
             started: state.started_at.as_deref().and_then(stamp::nanos),
             id,
@@ -314,7 +314,7 @@ mod tests {
         let ours = Said::labels(labels.into_iter().collect());
         assert_eq!(ours.pairs(), [("divisi.drain", "1s"), ("divisi.weight", "2")]);
         let variables = ["VIRTUAL_HOST=a.test", "PASSWORD=x", "VIRTUAL_PORT", "VIRTUAL_DEST=/a=b"].map(str::to_owned);
-        let ours = Said::environment(variables.into());
+        let ours = Said::environment(&variables);
         assert_eq!(ours.pairs(), [("VIRTUAL_DEST", "/a=b"), ("VIRTUAL_HOST", "a.test")]);
     }
 }

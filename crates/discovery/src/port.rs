@@ -18,6 +18,14 @@ impl Port {
     }
 }
 
+impl Port {
+    /// Whether requests may go there although nobody has asked for it. The port of a Docker engine, or of a proxy before one, is
+    /// the whole machine.
+    pub(crate) fn is_for_everybody(self) -> bool {
+        matches!(self, Self::At(port) if !matches!(port, 2375 | 2376))
+    }
+}
+
 /// The TCP port in `8080/tcp`; None for other protocols and for what is no port. Without a protocol it is TCP.
 pub(crate) fn tcp(text: &str) -> Option<u16> {
     let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));

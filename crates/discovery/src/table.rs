@@ -345,7 +345,7 @@ impl Table {
         if entry.identity.key.is_composed() {
             let tally = self.tallies.entry(entry.identity.key.clone()).or_default();
             tally.live += 1;
-            tally.ported += usize::from(matches!(entry.container.port, Port::At(_)));
+            tally.ported += usize::from(entry.container.port.is_for_everybody());
             self.is_recounted = true;
         }
         self.dirty.push(Arc::clone(&entry.container.id));
@@ -359,7 +359,7 @@ impl Table {
         let Some(mut entry) = self.entries.remove(id) else { return };
         if let Some(tally) = self.tallies.get_mut(&entry.identity.key) {
             tally.live -= 1;
-            tally.ported -= usize::from(matches!(entry.container.port, Port::At(_)));
+            tally.ported -= usize::from(entry.container.port.is_for_everybody());
             if tally.live == 0 {
                 self.tallies.remove(&entry.identity.key);
             }

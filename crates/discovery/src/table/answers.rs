@@ -10,7 +10,6 @@ use crate::engine::{List, Unreadable};
 use crate::entry::Entry;
 use crate::event::{Event, What};
 use crate::news::Turn;
-use crate::port::Port;
 
 /// What happened while a list was on its way.
 #[derive(Debug, Default)]
@@ -149,13 +148,14 @@ impl Table {
 
     fn learn(&mut self, id: &ContainerId, container: Container, state: bool) {
         let Some(entry) = self.entries.get_mut(id) else { return };
-        let had_port = matches!(entry.container.port, Port::At(_));
+        let had_port = entry.container.port.is_for_everybody();
         entry.learn(container, state);
-        let has_port = matches!(entry.container.port, Port::At(_));
+        let has_port = entry.container.port.is_for_everybody();
         if had_port != has_port
             && let Some(tally) = self.tallies.get_mut(&entry.identity.key)
         {
             self.is_recounted = true;
+            self.owners.touch(&entry.identity.key);
             tally.ported = tally.ported + usize::from(has_port) - usize::from(had_port);
         }
         self.dirty.push(Arc::clone(id));

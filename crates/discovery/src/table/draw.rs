@@ -86,6 +86,7 @@ impl Table {
         if self.local_hosts
             && self.is_home(key)
             && !matches!(lead.wish.exposed, Exposed::No(_))
+            && self.tallies.get(key).is_some_and(|tally| tally.ported > 0)
             && let Some(rule) = local_host(key)
         {
             let name = format!("{}.localhost", key.service);
@@ -139,9 +140,24 @@ fn tell(conflict: &Conflict) {
     warn!("{conflict}");
 }
 
-/// `web.localhost` and `web.shop.localhost`; None where the name is none for a host.
+/// From where names lead to services: this machine and networks that are not the internet (RFC 1918, 4193, 6598, 3927, 4291).
+/// Nobody has asked for these routes, and a stranger can write any name into a request.
+const NEAR: [&str; 9] = [
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+];
+
+/// `web.localhost` and `web.shop.localhost`, for those who are near; None where the name is none for a host.
 fn local_host(key: &ServiceKey) -> Option<Rule> {
     let names = [format!("{}.localhost", key.service), format!("{}.{}.localhost", key.service, key.project)];
     let hosts: Vec<_> = names.iter().filter_map(|name| Rule::host(name).ok()).collect();
-    Rule::any(hosts).ok()
+    let near = NEAR.iter().filter_map(|network| Rule::client_ip(network).ok()).collect();
+    Rule::all(vec![Rule::any(hosts).ok()?, Rule::any(near).ok()?]).ok()
 }

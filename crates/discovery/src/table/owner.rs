@@ -88,8 +88,8 @@ pub(super) struct Owners {
     dirty: BTreeSet<ServiceKey>,
     again: HashSet<ServiceKey>,
     forgets: BTreeSet<(Instant, ServiceKey)>,
-    /// How many of them have a route that somebody has asked for.
-    asked: usize,
+    /// Those with a route that somebody has asked for.
+    asked: BTreeSet<ServiceKey>,
 }
 
 impl Owners {
@@ -100,16 +100,25 @@ impl Owners {
 
     /// Whether somebody has asked for any route.
     pub(super) fn is_any_asked(&self) -> bool {
-        self.asked > 0
+        !self.asked.is_empty()
+    }
+
+    /// Whether somebody has asked for a route to a service of that project.
+    pub(super) fn is_any_asked_in(&self, project: &str) -> bool {
+        let first = ServiceKey { project: project.to_owned(), service: String::new() };
+        self.asked.range(first..).next().is_some_and(|key| key.project == project)
     }
 
     /// These routes of one of them are in the table, on the word of `lead`.
     pub(super) fn set_routes(&mut self, key: &ServiceKey, lead: Lead, routes: Vec<Drawn>) {
         let Some(owner) = self.by_key.get_mut(key) else { return };
-        self.asked -= usize::from(owner.is_asked());
         owner.routes = routes;
         owner.lead = Some(lead);
-        self.asked += usize::from(owner.is_asked());
+        if owner.is_asked() {
+            self.asked.insert(key.clone());
+        } else {
+            self.asked.remove(key);
+        }
     }
 
     /// The labels of a container are understood.
@@ -183,7 +192,7 @@ impl Owners {
             self.dirty.remove(&key);
             self.again.remove(&key);
             if let Some(owner) = self.by_key.remove(&key) {
-                self.asked -= usize::from(owner.is_asked());
+                self.asked.remove(&key);
                 gone.push((key, owner));
             }
         }

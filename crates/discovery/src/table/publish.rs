@@ -99,8 +99,8 @@ impl Table {
     fn next_fallback(&mut self, now: Instant) -> Result<Slot, Unrouted> {
         let is_named = self.wish.service.is_some();
         match &self.choice {
-            // Whoever has asked for routes does not want all the rest to go anywhere.
-            _ if !is_named && self.owners.is_any_asked() => Err(Unrouted::nowhere(NOWHERE)),
+            // Whoever has asked for routes does not want all the rest to go anywhere. What other projects ask for changes nothing.
+            _ if !is_named && self.is_home_asked() => Err(Unrouted::nowhere(NOWHERE)),
             Some(Ok(key)) => {
                 let owner = self.owners.get(key);
                 match owner.and_then(|owner| owner.refuses()).filter(|_| !is_named) {
@@ -108,9 +108,14 @@ impl Table {
                     None => Ok(self.main_slot(&key.clone(), now)),
                 }
             }
+            Some(Err(_)) if self.owners.is_any_asked() => Err(Unrouted::nowhere(NOWHERE)),
             Some(Err(reason)) => Err(Unrouted::unknown(reason.clone())),
             None => Err(Unrouted::unknown("nothing is known yet")),
         }
+    }
+
+    fn is_home_asked(&self) -> bool {
+        self.wish.project(&self.own).is_some_and(|project| self.owners.is_any_asked_in(project))
     }
 
     /// The service that a Compose service is if nobody says more; it is waited for where there is none.

@@ -33,7 +33,8 @@ impl Asked for Visit<'_> {
     }
 
     fn client(&self) -> IpAddr {
-        Ipv4Addr::LOCALHOST.into()
+        // The last letter of the path says from where.
+        if self.1.ends_with('!') { Ipv4Addr::new(8, 8, 8, 8) } else { Ipv4Addr::new(172, 17, 0, 1) }.into()
     }
 }
 
@@ -120,22 +121,31 @@ fn names_lead_to_services_only_where_that_is_wanted() {
     let containers = [labelled("shop/web", 1, &[]), labelled("shop/api", 2, &[])];
     let world = shop(&containers);
     assert_eq!(world.visit("api.localhost:8080", "/x"), "shop/api [shop-api-2]");
+    assert!(world.visit("api.localhost:8080", "/x!").starts_with("503"), "anybody can write that name");
     assert!(world.visit("else", "/").starts_with("503: project \"shop\" has 2 services with a port (api, web)"));
     let world = shop_with(Settings { local_hosts: false, ..Settings::default() }, &containers);
     assert!(world.visit("api.localhost", "/").starts_with("503"));
 }
 
 #[test]
-fn the_only_service_gets_everything_until_somebody_asks_for_a_route() {
-    let mut world = shop(&[labelled("shop/web", 1, &[])]);
-    assert_eq!(world.visit("any.test", "/"), "shop/web [shop-web-1]");
-    let api = labelled("blog/api", 2, &[("divisi.host", "api.test")]);
-    world.now_runs(&[labelled("shop/web", 1, &[]), api]);
+fn the_only_service_gets_everything_until_its_project_asks_for_a_route() {
+    let (web, api) = (labelled("shop/web", 1, &[]), labelled("blog/api", 2, &[("divisi.host", "api.test")]));
+    let mut world = shop(&[web.clone(), api.clone()]);
+    assert_eq!(world.visit("any.test", "/"), "shop/web [shop-web-1]", "what others ask for changes nothing");
+    assert_eq!(world.visit("api.test", "/"), "blog/api [blog-api-2]");
+    world.now_runs(&[web, api, labelled("shop/admin", 3, &[("divisi.host", "admin.test")])]);
     assert!(world.visit("any.test", "/").starts_with("404"));
-    assert_eq!(
-        (world.visit("api.test", "/"), world.visit("web.localhost", "/")),
-        ("blog/api [blog-api-2]".to_owned(), "shop/web [shop-web-1]".to_owned())
-    );
+    assert_eq!(world.visit("web.localhost", "/"), "shop/web [shop-web-1]");
+}
+
+#[test]
+fn an_engine_is_reached_only_by_those_who_ask_for_it() {
+    let with_port = |labels, port| Container { port: Port::At(port), ..labelled("shop/socket", 1, labels) };
+    let world = shop(&[with_port(&[], 2375)]);
+    assert!(world.visit("any.test", "/").starts_with("503: project \"shop\" has no other service with a port"));
+    assert!(world.visit("socket.localhost", "/").starts_with("503"));
+    let world = shop(&[with_port(&[("divisi.host", "engine.test")], 2375)]);
+    assert_eq!(world.visit("engine.test", "/"), "shop/socket [shop-socket-1]");
 }
 
 #[test]
@@ -185,7 +195,7 @@ fn the_newest_that_is_ready_says_which_routes_there_are() {
         let new = labelled("shop/web", 2, &[("divisi.host", "new.test")]);
         Container { health, created: 1, ..new }
     };
-    let mut world = shop(&[old.clone()]);
+    let mut world = shop(std::slice::from_ref(&old));
     world.now_runs(&[old.clone(), new(Health::Starting)]);
     assert_eq!(world.visit("old.test", "/"), "shop/web [shop-web-1]");
     assert!(world.visit("new.test", "/").starts_with("404"), "it is not ready");
@@ -305,7 +315,7 @@ fn variables_are_known_after_the_inspection() {
     world.list(std::slice::from_ref(&listed));
     world.commit();
     let ticket = world.tickets()[0];
-    let environment = Some(Said::environment(vec!["VIRTUAL_HOST=wp.test".to_owned(), "VIRTUAL_PORT=8000".to_owned()]));
+    let environment = Some(Said::environment(&["VIRTUAL_HOST=wp.test".to_owned(), "VIRTUAL_PORT=8000".to_owned()]));
     let inspected = Container { environment, ..listed.clone() };
     world.table.inspected(&listed.id, ticket, Some(inspected), world.now);
     world.commit();
