@@ -26,7 +26,13 @@ pub(super) trait Routed {
 
 /// The rows of these settings.
 pub(super) fn rows<T: Routed>() -> Vec<Setting<T>> {
-    vec![
+    let mut rows = ours();
+    rows.extend(of_traefik());
+    rows
+}
+
+fn ours<T: Routed>() -> [Setting<T>; 2] {
+    [
         Setting {
             row: Row {
                 default: Some("native,traefik,nginx-proxy"),
@@ -48,6 +54,11 @@ pub(super) fn rows<T: Routed>() -> Vec<Setting<T>> {
             },
             set: |holder, given| put(&mut holder.routing().local_hosts, values::yes_or_no(given.text)),
         },
+    ]
+}
+
+fn of_traefik<T: Routed>() -> [Setting<T>; 4] {
+    [
         Setting {
             row: Row {
                 default: Some("false"),

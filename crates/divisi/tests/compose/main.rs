@@ -10,5 +10,6 @@ mod engine;
 #[path = "../support/project.rs"]
 mod project;
 mod readiness;
+mod routing;
 mod scaling;
 mod serving;
