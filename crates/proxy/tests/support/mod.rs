@@ -83,7 +83,7 @@ impl Proxy {
     /// A proxy with that snapshot.
     pub(crate) fn serving(settings: Settings, snapshot: Snapshot, members: Vec<Arc<divisi_model::Replica>>) -> Self {
         let published = Published::new(snapshot);
-        let running = divisi_proxy::start(settings, Arc::clone(&published)).expect("the proxy starts");
+        let running = divisi_proxy::start(settings, Arc::clone(&published), None).expect("the proxy starts");
         let addr = running.local_addr();
         Self { running: Some(running), published, service: Service::new("web", spec()), members, addr }
     }
