@@ -109,7 +109,8 @@ async fn walk<T: Transport>(
     record: &mut Record<'_>,
 ) -> Result<(), Error> {
     // 1, 2 snapshot, route: from here on the request is counted as one of its service
-    let mut search = Search::begin(worker, request, &client.identity, hands.paths, record)?;
+    let mut search = Search::new(worker, request, &client.identity, hands.paths);
+    search.begin(record)?;
     loop {
         // 3 pick, or wait: from here on the request is counted in flight at a replica, until the record is written
         let lease = search.replica(body, hands.reply, record).await?;

@@ -81,15 +81,13 @@ impl Home {
 }
 
 impl<'a> Search<'a> {
-    /// Begins with a route and a pick in the world as it is now.
-    pub(crate) fn begin(
+    pub(crate) fn new(
         worker: &'a Worker,
         request: &'a RequestHead,
         identity: &'a Identity,
         paths: &'a mut Paths,
-        record: &mut Record<'_>,
-    ) -> Result<Self, Error> {
-        let mut search = Self {
+    ) -> Self {
+        Self {
             worker,
             request,
             identity,
@@ -106,18 +104,21 @@ impl<'a> Search<'a> {
             last: None,
             fresh: false,
             overdrawn: false,
-        };
-        let snapshot = worker.published.load();
-        let service = search.settle(&snapshot, record)?;
+        }
+    }
+
+    /// Begins with a route and a pick in the world as it is now.
+    pub(crate) fn begin(&mut self, record: &mut Record<'_>) -> Result<(), Error> {
+        let snapshot = self.worker.published.load();
+        let service = self.settle(&snapshot, record)?;
         // Whoever comes anew stands behind those who wait already.
         let waits = service.state().waiting() > 0;
-        let first =
-            if waits { Err(NoReplica::Busy) } else { service.pick(&search.tried, search.wanted, record.since()) };
+        let first = if waits { Err(NoReplica::Busy) } else { service.pick(&self.tried, self.wanted, record.since()) };
         if first.is_err() {
             record.belongs_to(service.state());
         }
-        search.first = Some(first);
-        Ok(search)
+        self.first = Some(first);
+        Ok(())
     }
 
     /// Finds the service of the request and makes the request one of its own.
