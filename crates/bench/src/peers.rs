@@ -98,7 +98,7 @@ impl Found {
         };
         let args = match self.peer {
             Peer::Relay => format!("relay --listen {listen} --to {origin}"),
-            Peer::Divisi => format!("serve --listen {listen} --replica {origin} --workers 1"),
+            Peer::Divisi => format!("serve --listen {listen} --replica {origin} --workers 1 --access-log off"),
             Peer::Go => format!("{listen} {origin}"),
             Peer::Nginx => {
                 format!(

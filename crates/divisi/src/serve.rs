@@ -85,6 +85,7 @@ fn start(settings: Serve) -> Result<Running, StartError> {
             limits: settings.limits,
         },
         published,
+        settings.access_log.map(log::access),
     )?;
     let plural = if workers == 1 { "" } else { "s" };
     info!("divisi {VERSION} listening on {}, {workers} worker{plural}, {what}", running.local_addr());

@@ -49,6 +49,11 @@ impl Snapshot {
         self.services.get(slot.0)?.as_ref()
     }
 
+    /// How many slots there are, empty ones counted.
+    pub fn slots(&self) -> usize {
+        self.services.len()
+    }
+
     /// All routes.
     pub fn routes(&self) -> &RoutingTable {
         &self.routes

@@ -33,13 +33,17 @@ pub(crate) struct Http1Answer<'a, T> {
     pub(crate) begun: &'a Cell<bool>,
     /// Where the response breaks off, only a reset tells the client.
     pub(crate) ends_with_connection: bool,
+    /// Counts the bytes of the body that went out.
+    pub(crate) body: &'a Cell<u64>,
     /// Ties the client to its replica, where that is wanted.
     pub(crate) cookie: Option<Cookie>,
 }
 
 impl<T: Transport> Sink for Http1Answer<'_, T> {
     async fn write(&mut self, piece: Piece<'_>) -> Result<(), Error> {
-        self.writer.write(piece).await
+        self.writer.write(piece).await?;
+        self.body.set(self.body.get() + piece.data.len() as u64);
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Error> {
@@ -108,7 +112,9 @@ impl<T: Transport> Http1Answer<'_, T> {
         if !head_only {
             out.extend_from_slice(body.as_bytes());
         }
-        self.writer.flush().await
+        self.writer.flush().await?;
+        self.body.set(if head_only { 0 } else { body.len() as u64 });
+        Ok(())
     }
 }
 
@@ -116,6 +122,7 @@ impl<T: Transport> Http1Answer<'_, T> {
 fn phrase(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
+        404 => "Not Found",
         408 => "Request Timeout",
         414 => "URI Too Long",
         417 => "Expectation Failed",

@@ -116,6 +116,8 @@ pub(crate) struct Reader<'a, T> {
     pub(crate) patience: Patience<'a>,
     /// Which peer is read from.
     pub(crate) side: Fault,
+    /// Counts the bytes that were used.
+    pub(crate) count: &'a Cell<u64>,
     /// How long may be waited for the next bytes.
     allowance: Duration,
     /// Bytes of the buffer that the last piece still uses.
@@ -130,10 +132,11 @@ impl<'a, T: Transport> Reader<'a, T> {
         timer: &'a Timer,
         patience: Patience<'a>,
         side: Fault,
+        count: &'a Cell<u64>,
     ) -> Self {
         let allowance = patience.silence();
         let decoder = Decoder::new(length);
-        Self { transport, buffer, decoder, timer, patience, side, allowance, used: 0 }
+        Self { transport, buffer, decoder, timer, patience, side, count, allowance, used: 0 }
     }
 
     /// Waits until the peer leaves. Bytes that come are kept for whoever reads next, up to `most` and as far as there is room;
@@ -153,7 +156,13 @@ impl<'a, T: Transport> Reader<'a, T> {
 
     /// Gives up what the last piece used; what stays in the buffer belongs to the next message.
     pub(crate) fn release(&mut self) {
-        self.buffer.consume(std::mem::take(&mut self.used));
+        let used = std::mem::take(&mut self.used);
+        self.use_up(used);
+    }
+
+    fn use_up(&mut self, bytes: usize) {
+        self.count.set(self.count.get() + bytes as u64);
+        self.buffer.consume(bytes);
     }
 
     async fn fill(&mut self) -> Result<usize, Error> {
@@ -194,7 +203,7 @@ impl<T: Transport> Source for Reader<'_, T> {
                 if step.end.is_some() || !step.data.is_empty() {
                     break step;
                 }
-                self.buffer.consume(step.consumed);
+                self.use_up(step.consumed);
             }
             if self.fill().await? == 0 {
                 if self.decoder.ends_with_connection() {
@@ -251,6 +260,8 @@ pub(crate) struct Writer<'a, T> {
     pub(crate) limits: HeadLimits,
     /// The peer has got something.
     pub(crate) sent: bool,
+    /// Counts the bytes that the peer got.
+    pub(crate) count: &'a Cell<u64>,
 }
 
 impl<T: Transport> Writer<'_, T> {
@@ -260,7 +271,11 @@ impl<T: Transport> Writer<'_, T> {
         let parts = &mut [IoSlice::new(self.pending), IoSlice::new(data), IoSlice::new(tail)];
         // Most heads come with a small body or with none, and one part is cheaper to write than three.
         let parts = if data.is_empty() && tail.is_empty() { &mut parts[..1] } else { &mut parts[..] };
+        let length = parts.iter().map(|part| part.len() as u64).sum::<u64>();
         let sent = self.timer.limit(write_all(self.transport, parts)).await;
+        if let Ok(Ok(())) = sent {
+            self.count.set(self.count.get() + length);
+        }
         self.pending.clear();
         self.sent = true;
         match sent {

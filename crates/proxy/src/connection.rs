@@ -12,8 +12,8 @@ use crate::clock::{Elapsed, Timer};
 use crate::desk::{Desk, Window};
 use crate::error::Error;
 use crate::exchange::{self, After};
-use crate::record::Record;
-use crate::rewrite::Identity;
+use crate::identity::Identity;
+use crate::record::{Marks, Record};
 use crate::transport::{Transport, fill};
 use crate::worker::Worker;
 
@@ -65,12 +65,12 @@ impl<T: Transport> Client<T> {
         let mut desk = worker.desks.take(&worker.clock);
         loop {
             self.timer.arm(worker.settings.limits.head_timeout);
-            match self.receive(window, &mut desk.request, worker.head_limits).await {
-                Ok(()) => {}
+            let length = match self.receive(window, &mut desk.request, worker.head_limits).await {
+                Ok(length) => length,
                 Err(Error::ClientLeft) => return After::Close,
-                Err(error) => return self.refuse(&error, &mut desk, worker).await,
-            }
-            let after = exchange::handle(self, window, &mut desk, worker).await;
+                Err(error) => return self.refuse(&error, window, &mut desk, worker).await,
+            };
+            let after = exchange::handle(self, window, &mut desk, worker, length).await;
             desk.rest();
             if after != After::Next {
                 return after;
@@ -89,8 +89,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Reads one request head.
-    async fn receive(&self, buffer: &mut Window, head: &mut RequestHead, limits: HeadLimits) -> Result<(), Error> {
+    /// Reads one request head; how long it was.
+    async fn receive(&self, buffer: &mut Window, head: &mut RequestHead, limits: HeadLimits) -> Result<usize, Error> {
         let mut scan = Scan::default();
         loop {
             if begins(buffer)?
@@ -98,7 +98,7 @@ impl<T: Transport> Client<T> {
                     scan.parse(buffer.filled(), |window| head.parse(window, limits)).map_err(Error::BadRequest)?
             {
                 buffer.consume(length);
-                return Ok(());
+                return Ok(length);
             }
             if buffer.len() >= limits.size {
                 return Err(Error::BadRequest(scan.too_large()));
@@ -120,20 +120,20 @@ impl<T: Transport> Client<T> {
     }
 
     /// Answers a head that is none.
-    async fn refuse(&self, error: &Error, desk: &mut Desk, worker: &Worker) -> After {
+    async fn refuse(&self, error: &Error, window: &Window, desk: &mut Desk, worker: &Worker) -> After {
         tracing::debug!(%error, client = %self.peer, "a request was refused");
-        let mut record = Record::begin(&worker.tally);
+        let marks = Marks::begin(window.len());
+        let mut record = Record::of_none(worker, &self.identity, window.filled(), &marks);
         let begun = Cell::new(false);
         // What the head said about the connection is not to be believed.
         let unread = RequestHead::default();
-        let mut answer = self.answer(&unread, &mut desk.to_client, worker, &self.timer, &begun);
+        let mut answer = self.answer(&unread, &mut desk.to_client, worker, &self.timer, &begun, &marks);
         answer.keep_alive = false;
         let Some(status) = error.status() else { return After::Close };
-        record.status = status;
-        match answer.refuse(status, &error.to_string(), None).await {
-            Ok(()) => After::Linger,
-            Err(_) => After::Close,
-        }
+        let reason = error.to_string();
+        let answered = answer.refuse(status, &reason, None).await;
+        (record.status, record.reason) = (status, Some(reason));
+        if answered.is_ok() { After::Linger } else { After::Close }
     }
 
     /// RFC 9112 9.6: closing while the client sends would reset the connection, and the reset could overtake the response.

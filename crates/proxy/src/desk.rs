@@ -9,6 +9,7 @@ use std::rc::Rc;
 use divisi_http1::{Buffer, RequestHead, ResponseHead};
 
 use crate::clock::{Clock, Timer};
+use crate::route::Paths;
 
 /// What is read into. Larger ones save few system calls and cost cache.
 const LARGE: usize = 64 * 1024;
@@ -94,6 +95,8 @@ pub(crate) struct Desk {
     pub(crate) to_replica: Vec<u8>,
     /// What was sent of a request's body, as long as it may have to be sent again.
     pub(crate) kept: Vec<u8>,
+    /// Where the request goes, and with which path.
+    pub(crate) paths: Paths,
     /// Bounds what comes from the replica.
     pub(crate) reply: Timer,
 }
@@ -107,6 +110,7 @@ impl Desk {
             to_client: Vec::new(),
             to_replica: Vec::new(),
             kept: Vec::new(),
+            paths: Paths::default(),
             reply: Timer::new(clock),
         }
     }

@@ -1,9 +1,12 @@
 //! What can go wrong with an exchange: whose fault it is, what the client is told, and whether another replica may be asked.
 
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use divisi_http1::{BodyError, HeadError};
+use divisi_model::route::path::DotSegment;
 use thiserror::Error;
 
 /// Who made an exchange fail.
@@ -44,6 +47,31 @@ fn none_ready(name: &str, known: usize) -> String {
     }
 }
 
+/// How much of what a client asked for is told back to it.
+const EXCERPT: usize = 200;
+
+/// A request for which there is no route: what it asked for, and what the world says to that.
+#[derive(Debug)]
+pub(crate) struct Nowhere(String);
+
+impl Nowhere {
+    pub(crate) fn new(host: &[u8], path: &[u8], reason: &str) -> Self {
+        let excerpt = |text: &[u8]| {
+            let more = if text.len() > EXCERPT { "..." } else { "" };
+            format!("\"{}{more}\"", text[..text.len().min(EXCERPT)].escape_ascii())
+        };
+        let host = if host.is_empty() { "no host".to_owned() } else { format!("host {}", excerpt(host)) };
+        let colon = if reason.is_empty() { "" } else { ": " };
+        Self(format!("no route for {host} and path {}{colon}{reason}", excerpt(path)))
+    }
+}
+
+impl fmt::Display for Nowhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Why an exchange failed.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
@@ -57,6 +85,8 @@ pub(crate) enum Error {
     BadResponseBody(BodyError),
     #[error("the replica broke its response off")]
     BrokenOff,
+    #[error("route closed: {0}")]
+    Closed(Arc<str>),
     #[error("the client left")]
     ClientLeft,
     #[error("the client took too long")]
@@ -71,8 +101,14 @@ pub(crate) enum Error {
     Crowded { name: String, limit: u32 },
     #[error("the replica was stopped, and its time to finish is over (--drain)")]
     CutOff,
+    #[error("bad request: {DotSegment}")]
+    DotSegment,
+    #[error("service \"{0}\" is gone")]
+    Gone(String),
     #[error("{0}")]
     NoRoute(String),
+    #[error("{0}")]
+    NotFound(Nowhere),
     #[error("the replica did not respond in time")]
     ResponseTimeout,
     #[error("the replica closed the connection without a response; it may have acted on the request")]
@@ -92,8 +128,17 @@ impl Error {
     /// Who made the exchange fail.
     pub(crate) fn fault(&self) -> Fault {
         match self {
-            Self::BadRequest(_) | Self::BadRequestBody(_) | Self::ClientLeft | Self::ClientTooSlow => Fault::Downstream,
-            Self::Crowded { .. } | Self::NoRoute(_) | Self::Unheld(_) => Fault::Internal,
+            Self::BadRequest(_)
+            | Self::BadRequestBody(_)
+            | Self::ClientLeft
+            | Self::ClientTooSlow
+            | Self::DotSegment => Fault::Downstream,
+            Self::Closed(_)
+            | Self::Crowded { .. }
+            | Self::Gone(_)
+            | Self::NoRoute(_)
+            | Self::NotFound(_)
+            | Self::Unheld(_) => Fault::Internal,
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
             | Self::BrokenOff
@@ -112,11 +157,18 @@ impl Error {
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::BadRequest(error) => Some(error.status()),
-            Self::BadRequestBody(_) => Some(400),
+            Self::BadRequestBody(_) | Self::DotSegment => Some(400),
             Self::ClientLeft => None,
             Self::ClientTooSlow => Some(408),
+            Self::NotFound(_) => Some(404),
             // Nobody is there to take the request, which is no bad response; it may be sent again soon.
-            Self::Connect(_) | Self::Crowded { .. } | Self::CutOff | Self::NoRoute(_) | Self::Unheld(_) => Some(503),
+            Self::Closed(_)
+            | Self::Connect(_)
+            | Self::Crowded { .. }
+            | Self::CutOff
+            | Self::Gone(_)
+            | Self::NoRoute(_)
+            | Self::Unheld(_) => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
             Self::UpstreamWrite(_) if self.is_timeout() => Some(504),
             Self::BadResponse(_)

@@ -10,9 +10,7 @@
 use std::cell::Cell;
 
 use divisi_http1::{RequestHead, ResponseHead};
-use divisi_model::Service;
 
-use crate::affinity;
 use crate::answer::Http1Answer;
 use crate::body::{Coding, Patience, Reader, Source, Writer};
 use crate::clock::Timer;
@@ -21,7 +19,8 @@ use crate::desk::{Desk, Window};
 use crate::error::{Error, Fault};
 use crate::forward::Attempt;
 use crate::keep::Keeper;
-use crate::record::Record;
+use crate::record::{Marks, Record};
+use crate::route::Paths;
 use crate::search::Search;
 use crate::transport::Transport;
 use crate::worker::Worker;
@@ -39,19 +38,21 @@ pub(crate) enum After {
     Reset,
 }
 
-/// Serves the request in `desk`, whatever comes of it. In `window` lies what the client has sent behind its head.
+/// Serves the request in `desk`, whose head was so many bytes long, whatever comes of it. In `window` lies what the client has
+/// sent behind it.
 pub(crate) async fn handle<T: Transport>(
     client: &Client<T>,
     window: &mut Window,
     desk: &mut Desk,
     worker: &Worker,
+    length: usize,
 ) -> After {
-    let Desk { from_replica, request, response, to_client, to_replica, kept, reply } = desk;
-    let begun = Cell::new(false);
-    let mut record = Record::begin(&worker.tally);
-    let mut body = Keeper::new(client.body(request, window, worker, &begun), kept);
-    let mut answer = client.answer(request, to_client, worker, reply, &begun);
-    let hands = Hands { from_replica, response, to_replica, reply, begun: &begun };
+    let Desk { from_replica, request, response, to_client, to_replica, kept, paths, reply } = desk;
+    let (begun, marks) = (Cell::new(false), Marks::begin(length));
+    let mut record = Record::begin(worker, &client.identity, request, &marks);
+    let mut body = Keeper::new(client.body(request, window, worker, &begun, &marks), kept);
+    let mut answer = client.answer(request, to_client, worker, reply, &begun, &marks);
+    let hands = Hands { from_replica, response, to_replica, paths, reply, begun: &begun };
 
     let result = walk(client, request, hands, &mut body, &mut answer, worker, &mut record).await;
     match result {
@@ -63,14 +64,18 @@ pub(crate) async fn handle<T: Transport>(
         }
         Err(error) => {
             tracing::debug!(%error, client = %client.peer, "an exchange failed");
-            if let Some(after) = broken_off(&error, &answer, response, &mut record) {
-                return after;
+            let reason = record.reason.insert(error.to_string());
+            if answer.writer.sent {
+                record.status = response.status();
+                record.broken = error.fault() == Fault::Upstream;
+                // A response that broke off is never passed on as complete: the client sees the cut.
+                return if answer.ends_with_connection { After::Reset } else { After::Close };
             }
             let Some(status) = error.status() else { return After::Close };
             let in_step = body.reader.is_over() && error.fault() != Fault::Downstream;
             answer.keep_alive &= in_step && !worker.clock.is_stopping();
             record.status = status;
-            if answer.refuse(status, &error.to_string(), Some(request)).await.is_err() {
+            if answer.refuse(status, reason, Some(request)).await.is_err() {
                 return After::Close;
             }
         }
@@ -84,26 +89,12 @@ pub(crate) async fn handle<T: Transport>(
     }
 }
 
-/// A response that broke off is never passed on as complete: the client sees the cut.
-fn broken_off<T>(
-    error: &Error,
-    answer: &Http1Answer<'_, T>,
-    response: &ResponseHead,
-    record: &mut Record<'_>,
-) -> Option<After> {
-    if !answer.writer.sent {
-        return None;
-    }
-    record.status = response.status();
-    record.broken = error.fault() == Fault::Upstream;
-    Some(if answer.ends_with_connection { After::Reset } else { After::Close })
-}
-
 /// What one exchange works with on the replica's side.
 struct Hands<'a> {
     from_replica: &'a mut Window,
     response: &'a mut ResponseHead,
     to_replica: &'a mut Vec<u8>,
+    paths: &'a mut Paths,
     reply: &'a Timer,
     begun: &'a Cell<bool>,
 }
@@ -118,16 +109,20 @@ async fn walk<T: Transport>(
     record: &mut Record<'_>,
 ) -> Result<(), Error> {
     // 1, 2 snapshot, route: from here on the request is counted as one of its service
-    let tie = |service: &Service| affinity::of(service, request, client.identity.address());
-    let (mut search, _entry, cookie) = Search::begin(worker, request, tie)?;
-    answer.cookie = cookie;
+    let mut search = Search::new(worker, request, &client.identity, hands.paths);
+    search.begin(record)?;
     loop {
-        // 3 pick, or wait: from here on the request is counted in flight at a replica
+        // 3 pick, or wait: from here on the request is counted in flight at a replica, until the record is written
         let lease = search.replica(body, hands.reply, record).await?;
+        let lease = &*record.lease.insert(lease);
+        record.attempts += 1;
+        if let Some(cookie) = search.cookie.take() {
+            answer.cookie = cookie;
+        }
         // 4 to 6 rewrite, forward, tunnel
         let attempt = Attempt {
             worker,
-            lease: &lease,
+            lease,
             request,
             identity: &client.identity,
             buffer: &mut *hands.from_replica,
@@ -137,10 +132,12 @@ async fn walk<T: Transport>(
             reply: hands.reply,
             begun: hands.begun,
             fresh: search.fresh,
+            marks: record.marks,
+            path: search.path(),
+            hides_host: search.passage.hides_host,
         };
         let Err(failed) = attempt.run(body, answer).await else { return Ok(()) };
-        search.failed(lease, failed, body, hands.begun).await?;
-        record.retries += 1;
+        search.failed(failed, body, hands.begun, record).await?;
     }
 }
 
@@ -151,10 +148,12 @@ impl<T: Transport> Client<T> {
         buffer: &'a mut Window,
         worker: &Worker,
         begun: &'a Cell<bool>,
+        marks: &'a Marks,
     ) -> Reader<'a, T> {
         let limits = &worker.settings.limits;
         let patience = Patience::Rate { silence: limits.client_timeout, bytes_per_second: limits.min_body_rate, begun };
-        Reader::new(&self.transport, buffer, request.body(), &self.timer, patience, Fault::Downstream)
+        let count = &marks.received;
+        Reader::new(&self.transport, buffer, request.body(), &self.timer, patience, Fault::Downstream, count)
     }
 
     /// The way back to the client of this request.
@@ -165,6 +164,7 @@ impl<T: Transport> Client<T> {
         worker: &'a Worker,
         timer: &'a Timer,
         begun: &'a Cell<bool>,
+        marks: &'a Marks,
     ) -> Http1Answer<'a, T> {
         Http1Answer {
             writer: Writer {
@@ -176,7 +176,9 @@ impl<T: Transport> Client<T> {
                 side: Fault::Downstream,
                 limits: worker.head_limits,
                 sent: false,
+                count: &marks.sent,
             },
+            body: &marks.body,
             worker,
             version: request.version(),
             keep_alive: request.keeps_alive() && !worker.clock.is_stopping(),

@@ -10,6 +10,7 @@ use std::task::Poll;
 
 use divisi_http1::scan::Scan;
 use divisi_http1::{BodyLength, HeadError, HeadLimits, RequestHead, ResponseHead};
+use divisi_model::route::Rewritten;
 use divisi_model::{Lease, Moment, Replica};
 use tokio::net::TcpStream;
 
@@ -18,8 +19,10 @@ use crate::body::{Coding, Patience, Reader, Source, Writer, pump};
 use crate::clock::{Elapsed, Timer};
 use crate::desk::Window;
 use crate::error::{Error, Fault};
+use crate::identity::Identity;
 use crate::proof::Proof;
-use crate::rewrite::{self, Identity};
+use crate::record::Marks;
+use crate::rewrite::{self, Via};
 use crate::transport::{Tcp, fill};
 use crate::tunnel;
 use crate::worker::Worker;
@@ -46,6 +49,11 @@ pub(crate) struct Attempt<'a> {
     pub(crate) begun: &'a Cell<bool>,
     /// A connection from the pool has just failed: take a new one.
     pub(crate) fresh: bool,
+    pub(crate) marks: &'a Marks,
+    /// The path that stands in the place of the client's.
+    pub(crate) path: Option<&'a Rewritten>,
+    /// The replica is called by its own address.
+    pub(crate) hides_host: bool,
 }
 
 /// How an attempt failed.
@@ -75,7 +83,8 @@ impl Attempt<'_> {
         });
         self.pending.clear();
         self.buffer.clear();
-        rewrite::request(self.request, self.identity, self.lease.replica().authority(), self.pending);
+        let via = Via { replica: self.lease.replica().authority(), path: self.path, hides_host: self.hides_host };
+        rewrite::request(self.request, self.identity, via, self.pending);
         let _watch = Watch::over(self.reply, self.lease.replica());
         let repeatable = self.request.is_idempotent();
         let proof = Proof::begin(&stream, reused && !repeatable);
@@ -93,9 +102,11 @@ impl Attempt<'_> {
             }
             Err(error) => return Err(Failed { error: proof.examine(&stream, error).await, reused }),
         }
+        let now = Moment::now();
+        self.marks.ended.set(Some(now));
         // A byte that nobody asked for belongs to nobody: such a connection is never used again (RFC 9112 9.2).
         if self.response.keeps_alive() && body.is_over() && self.buffer.is_empty() {
-            self.worker.pool.put(self.lease.replica(), stream.into_inner());
+            self.worker.pool.put(self.lease.replica(), stream.into_inner(), now);
         }
         Ok(())
     }
@@ -108,10 +119,12 @@ impl Attempt<'_> {
     }
 
     async fn connect(&self) -> Result<TcpStream, Error> {
+        let begun = Moment::now();
         self.upload.arm(self.worker.settings.limits.connect_timeout);
         let connected = self.upload.limit(TcpStream::connect(self.lease.replica().addr())).await;
         let stream = connected.map_err(|Elapsed| Error::ConnectTimeout)?.map_err(Error::Connect)?;
         stream.set_nodelay(true).map_err(Error::Connect)?;
+        self.marks.connect.set(Some(Moment::now().since(begun)));
         Ok(stream)
     }
 
@@ -125,6 +138,7 @@ impl Attempt<'_> {
         let (worker, request, reply, begun) = (self.worker, self.request, self.reply, self.begun);
         let limits = &worker.settings.limits;
         let uploaded = Cell::new(false);
+        let uncounted = Cell::new(0);
         let mut sink = Writer {
             transport: stream,
             pending: &mut *self.pending,
@@ -134,6 +148,7 @@ impl Attempt<'_> {
             side: Fault::Upstream,
             limits: worker.head_limits,
             sent: false,
+            count: &uncounted,
         };
         let upload = async {
             pump(body, &mut sink).await?;
@@ -143,7 +158,8 @@ impl Attempt<'_> {
             }
             Err(body.gone().await)
         };
-        let back = Back { stream, buffer: &mut *self.buffer, response: &mut *self.response, reply };
+        let (buffer, response) = (&mut *self.buffer, &mut *self.response);
+        let back = Back { stream, buffer, response, reply, marks: self.marks };
         let download = back.pass_on(request, worker, self.lease, &uploaded, answer);
         reply.arm(limits.stream_timeout);
         duplex(pin!(upload), pin!(download), &uploaded, || reply.arm(limits.response_timeout)).await
@@ -222,6 +238,7 @@ struct Back<'a> {
     buffer: &'a mut Window,
     response: &'a mut ResponseHead,
     reply: &'a Timer,
+    marks: &'a Marks,
 }
 
 impl Back<'_> {
@@ -234,7 +251,7 @@ impl Back<'_> {
         uploaded: &Cell<bool>,
         answer: &mut A,
     ) -> Result<(Download, bool), Error> {
-        let Back { stream, buffer, response, reply } = self;
+        let Back { stream, buffer, response, reply, marks } = self;
         receive(stream, buffer, response, request, reply, worker.head_limits).await?;
         for passed in 0.. {
             if !response.is_interim() {
@@ -247,7 +264,9 @@ impl Back<'_> {
             reply.arm(worker.settings.limits.response_timeout);
             receive(stream, buffer, response, request, reply, worker.head_limits).await?;
         }
-        judge(response.status(), worker, lease);
+        let now = Moment::now();
+        marks.first_byte.set(Some(now));
+        judge(response.status(), worker, lease, now);
         if response.status() == 101 {
             // RFC 9110 7.8: only to a protocol that the client has offered.
             if !request.upgrade().is_some_and(|asked| response.switches_to(asked)) {
@@ -258,7 +277,8 @@ impl Back<'_> {
         }
         answer.begin(response, lease.replica(), uploaded.get() || response.keeps_alive());
         let patience = Patience::Silence(worker.settings.limits.stream_timeout);
-        let mut body = Reader::new(stream, buffer, response.body(), reply, patience, Fault::Upstream);
+        let uncounted = Cell::new(0);
+        let mut body = Reader::new(stream, buffer, response.body(), reply, patience, Fault::Upstream, &uncounted);
         pump(&mut body, answer).await?;
         body.release();
         Ok((Download::Complete, response.keeps_alive()))
@@ -266,9 +286,9 @@ impl Back<'_> {
 }
 
 /// RFC 9110 15.6: a 5xx says that the replica has failed, but for two that are about the request.
-fn judge(status: u16, worker: &Worker, lease: &Lease) {
+fn judge(status: u16, worker: &Worker, lease: &Lease, now: Moment) {
     let good = status < 500 || matches!(status, 501 | 505);
-    if lease.answered(good, Moment::now()) {
+    if lease.answered(good, now) {
         worker.published.alarm().raise(lease.replica());
     }
 }

@@ -12,7 +12,7 @@ use crate::body::Reader;
 use crate::clock::{Elapsed, Timer};
 use crate::error::{Error, Unheld};
 use crate::record::Record;
-use crate::search::{Search, routed};
+use crate::search::Search;
 use crate::transport::Transport;
 
 /// What woke one who waits.
@@ -26,32 +26,35 @@ enum Woken {
 /// # Errors
 /// A bound is reached, the client leaves, or the service is no longer known.
 pub(crate) async fn wait<T: Transport>(
-    search: &Search<'_>,
+    search: &mut Search<'_>,
     body: &mut Reader<'_, T>,
     timer: &Timer,
     record: &mut Record<'_>,
 ) -> Result<Lease, Error> {
     let since = Moment::now();
-    let (mut place, limits) = routed(search.worker, join)??;
+    record.waits();
+    let (mut place, mut limits) = search.at_home(record, |service, _| join(service))??;
     timer.hold(limits.time);
     loop {
-        let found = stand(search, body, timer, &place, &limits).await;
+        let found = stand(search, body, timer, &place, &limits, record).await;
         record.held = Some(Moment::now().since(since));
         if let Some(lease) = found? {
             place.serve();
             return Ok(lease);
         }
-        (place, _) = routed(search.worker, join)??;
+        // The time goes on: it is the client's, and not the service's.
+        (place, limits) = search.at_home(record, |service, _| join(service))??;
     }
 }
 
 /// Stands in one line until a replica can be had; None where the line is that of a service which is no longer the one.
 async fn stand<T: Transport>(
-    search: &Search<'_>,
+    search: &mut Search<'_>,
     body: &mut Reader<'_, T>,
     timer: &Timer,
     place: &Place,
     limits: &HoldLimits,
+    record: &mut Record<'_>,
 ) -> Result<Option<Lease>, Error> {
     let mut why = NoReplica::NoneReady;
     loop {
@@ -59,13 +62,13 @@ async fn stand<T: Transport>(
             Ok(Woken::Called) => {}
             Ok(Woken::ClientLeft) => return Err(Error::ClientLeft),
             Err(Elapsed) if search.worker.clock.is_stopping() => return Err(Error::Unheld(Unheld::Stopping)),
-            Err(Elapsed) => return Err(routed(search.worker, |service| too_long(service, why, limits.time))?),
+            Err(Elapsed) => return Err(search.at_home(record, |service, _| too_long(service, why, limits.time))?),
         }
-        match search.pick()? {
+        match search.pick(record)? {
             Ok(lease) => return Ok(Some(lease)),
             Err(none) => why = none,
         }
-        if !routed(search.worker, |service| place.is_of(service.state()))? {
+        if !search.at_home(record, |service, _| place.is_of(service.state()))? {
             return Ok(None);
         }
         place.wait_on();

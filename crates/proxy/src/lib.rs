@@ -15,6 +15,7 @@
 //!
 //! Nothing here knows Docker, and nothing here waits for it.
 
+mod access_log;
 mod affinity;
 mod answer;
 mod body;
@@ -24,15 +25,19 @@ mod desk;
 mod error;
 mod exchange;
 mod forward;
+mod gauges;
 mod hold;
+mod identity;
 mod keep;
 mod listener;
 mod pool;
 mod proof;
 mod record;
 mod rewrite;
+mod route;
 mod search;
 mod settings;
+mod tally;
 mod transport;
 mod tunnel;
 mod worker;
@@ -47,10 +52,13 @@ use std::time::{Duration, Instant};
 use divisi_model::Published;
 use thiserror::Error;
 
-pub use crate::record::Totals;
+pub use crate::access_log::{AccessLog, Format};
+pub use crate::gauges::Gauges;
 pub use crate::settings::{Limits, Settings};
+pub use crate::tally::Totals;
 
-use crate::record::Tally;
+use crate::access_log::{Journal, Writer};
+use crate::tally::Tally;
 use crate::worker::Shared;
 
 /// How long before the end those who wait for a replica are told that none will come.
@@ -79,13 +87,19 @@ pub struct Running {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     tallies: Vec<Arc<Tally>>,
+    /// Writes the access log, if there is one.
+    writer: Option<Writer>,
 }
 
-/// Listens and serves from now on what `published` says.
+/// Listens and serves from now on what `published` says. Every exchange becomes a line of `access_log`, if there is one.
 ///
 /// # Errors
 /// The address cannot be listened at, or there are no threads; nothing is left running then.
-pub fn start(settings: Settings, published: Arc<Published>) -> Result<Running, StartError> {
+pub fn start(
+    settings: Settings,
+    published: Arc<Published>,
+    access_log: Option<AccessLog>,
+) -> Result<Running, StartError> {
     let count = settings.workers.max(1);
     let failed = |addr| move |source| StartError::Listen { addr, source };
     listener::ensure_free(settings.listen).map_err(failed(settings.listen))?;
@@ -100,23 +114,35 @@ pub fn start(settings: Settings, published: Arc<Published>) -> Result<Running, S
         settings,
         published,
         connections: AtomicUsize::new(0),
+        dropped_lines: Arc::default(),
         stopping: AtomicBool::new(false),
         closing: AtomicBool::new(false),
         aborting: AtomicBool::new(false),
     });
-    let mut running = Running { addr, shared, workers: Vec::new(), tallies: Vec::new() };
+    let (writer, journals) = match access_log {
+        Some(log) => log.open(count, &shared.dropped_lines).map(|(writer, journals)| (Some(writer), journals)),
+        None => Ok((None, Vec::new())),
+    }
+    .map_err(StartError::Thread)?;
+    let mut journals = journals.into_iter();
+    let mut running = Running { addr, shared, workers: Vec::new(), tallies: Vec::new(), writer };
     for (number, listener) in listeners.into_iter().enumerate() {
-        running.add_worker(number, listener)?;
+        running.add_worker(number, listener, journals.next())?;
     }
     Ok(running)
 }
 
 impl Running {
-    fn add_worker(&mut self, number: usize, listener: std::net::TcpListener) -> Result<(), StartError> {
+    fn add_worker(
+        &mut self,
+        number: usize,
+        listener: std::net::TcpListener,
+        journal: Option<Journal>,
+    ) -> Result<(), StartError> {
         let (shared, tally) = (Arc::clone(&self.shared), Arc::new(Tally::default()));
         self.tallies.push(Arc::clone(&tally));
         let work = move || {
-            if let Err(error) = worker::run(&shared, listener, tally) {
+            if let Err(error) = worker::run(&shared, listener, tally, journal) {
                 tracing::error!(%error, "a worker cannot run");
             }
         };
@@ -130,14 +156,24 @@ impl Running {
         self.addr
     }
 
+    /// What can be read off it, by whoever likes to.
+    pub fn gauges(&self) -> Gauges {
+        Gauges::new(&self.shared, &self.tallies)
+    }
+
     /// What was done so far.
     pub fn totals(&self) -> Totals {
-        self.tallies.iter().fold(Totals::default(), |totals, tally| totals.add(tally))
+        self.gauges().totals()
     }
 
     /// Client connections that are open now.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Lines of the access log that were lost.
+    pub fn dropped_lines(&self) -> u64 {
+        self.shared.dropped_lines.load(Ordering::Relaxed)
     }
 
     /// Takes no more connections, lets exchanges finish and returns when they have, or at the `deadline`: whether all did.
@@ -160,6 +196,9 @@ impl Running {
             if worker.join().is_err() {
                 tracing::error!("a worker had panicked");
             }
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.finish();
         }
     }
 }

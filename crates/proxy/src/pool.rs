@@ -6,9 +6,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use divisi_model::{Readiness, Replica, ReplicaId};
+use divisi_model::{Moment, Readiness, Replica, ReplicaId};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -28,7 +28,7 @@ struct Shelf {
 #[derive(Debug)]
 struct Idle {
     stream: TcpStream,
-    since: Instant,
+    since: Moment,
 }
 
 impl Pool {
@@ -49,22 +49,27 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request, if its replica will get one.
-    pub(crate) fn put(&self, replica: &Arc<Replica>, stream: TcpStream) {
+    pub(crate) fn put(&self, replica: &Arc<Replica>, stream: TcpStream, now: Moment) {
         if replica.readiness() != Readiness::Ready {
             return;
         }
         let mut shelves = self.shelves.borrow_mut();
         let shelf =
             shelves.entry(replica.id()).or_insert_with(|| Shelf { replica: Arc::clone(replica), idle: Vec::new() });
-        shelf.idle.push(Idle { stream, since: Instant::now() });
+        shelf.idle.push(Idle { stream, since: now });
+    }
+
+    /// How many connections there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shelves.borrow().values().map(|shelf| shelf.idle.len()).sum()
     }
 
     /// Closes what has grown old, what the replica has closed, and everything of replicas that get no more requests.
     pub(crate) fn sweep(&self) {
-        let now = Instant::now();
+        let now = Moment::now();
         self.shelves.borrow_mut().retain(|_, shelf| {
             let wanted = shelf.replica.readiness() == Readiness::Ready;
-            shelf.idle.retain(|idle| wanted && now.duration_since(idle.since) < Self::OLDEST && is_quiet(&idle.stream));
+            shelf.idle.retain(|idle| wanted && now.since(idle.since) < Self::OLDEST && is_quiet(&idle.stream));
             !shelf.idle.is_empty()
         });
     }

@@ -1,102 +1,191 @@
 //! What became of each exchange. Every accepted request gives exactly one record, whatever happens to it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// What one worker has done so far. Written by that worker alone, read by anybody.
+use divisi_http1::RequestHead;
+use divisi_model::{Lease, Moment, Replica, State};
+
+use crate::access_log::Entry;
+use crate::identity::Identity;
+use crate::tally::Outcome;
+use crate::worker::Worker;
+
+/// Numbers that both directions of an exchange write while it goes on.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    requests: AtomicU64,
-    /// By the first digit of the status; 0 where the client got none.
-    statuses: [AtomicU64; 6],
-    retries: AtomicU64,
-    held: AtomicU64,
-    held_millis: AtomicU64,
-    broken: AtomicU64,
+pub(crate) struct Marks {
+    /// How long it took to connect to the replica; None on a connection that there was already.
+    pub(crate) connect: Cell<Option<Duration>>,
+    /// When the head of the final response had come.
+    pub(crate) first_byte: Cell<Option<Moment>>,
+    /// When the response had gone.
+    pub(crate) ended: Cell<Option<Moment>>,
+    /// Bytes of the client's request, and of the tunnel after it.
+    pub(crate) received: Cell<u64>,
+    /// Bytes that went to the client.
+    pub(crate) sent: Cell<u64>,
+    /// Those among them that are of the response's body, without its framing.
+    pub(crate) body: Cell<u64>,
 }
 
-/// What all workers have done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Requests accepted, malformed ones included.
-    pub requests: u64,
-    /// Responses by the first digit of their status, from 1 to 5; at 0 the requests whose client got none.
-    pub statuses: [u64; 6],
-    /// Attempts beyond the first.
-    pub retries: u64,
-    /// Requests that waited for a replica.
-    pub held: u64,
-    /// How long they waited, all together, in milliseconds.
-    pub held_millis: u64,
-    /// Responses that were begun and broken off.
-    pub broken: u64,
-}
-
-impl Totals {
-    pub(crate) fn add(mut self, tally: &Tally) -> Self {
-        self.requests += tally.requests.load(Ordering::Relaxed);
-        for (sum, status) in self.statuses.iter_mut().zip(&tally.statuses) {
-            *sum += status.load(Ordering::Relaxed);
-        }
-        self.retries += tally.retries.load(Ordering::Relaxed);
-        self.held += tally.held.load(Ordering::Relaxed);
-        self.held_millis += tally.held_millis.load(Ordering::Relaxed);
-        self.broken += tally.broken.load(Ordering::Relaxed);
-        self
+impl Marks {
+    /// The marks of a request of which so many bytes have come.
+    pub(crate) fn begin(bytes: usize) -> Self {
+        let marks = Self::default();
+        marks.received.set(bytes as u64);
+        marks
     }
 }
 
-/// One exchange as it goes on; written into the tally when it is dropped, and so exactly once.
+/// One exchange as it goes on; counted and logged when it is dropped, and so exactly once.
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
-    tally: &'a Tally,
+    worker: &'a Worker,
+    identity: &'a Identity,
+    /// None where the client sent something else.
+    request: Option<&'a RequestHead>,
+    /// What it sent instead.
+    unread: &'a [u8],
+    client: IpAddr,
+    since: Moment,
+    /// The replica that the request is at, counted in flight as long as this lives.
+    pub(crate) lease: Option<Lease>,
+    /// The one at which it failed last.
+    last: Option<Arc<Replica>>,
+    /// What its service keeps. Not known from here while a replica says it, which saves every request a shared count.
+    state: Option<Arc<State>>,
     /// The status that the client got; 0 for none.
     pub(crate) status: u16,
-    /// How many replicas the request was sent to, beyond the first.
-    pub(crate) retries: u16,
+    /// How often it was sent to a replica.
+    pub(crate) attempts: u16,
     /// How long the request waited for a replica, if it did.
     pub(crate) held: Option<Duration>,
     /// The response was begun and broken off.
     pub(crate) broken: bool,
+    /// Why divisi answered itself, or broke the response off.
+    pub(crate) reason: Option<String>,
+    pub(crate) marks: &'a Marks,
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn begin(tally: &'a Tally) -> Self {
-        Self { tally, status: 0, retries: 0, held: None, broken: false }
+    /// The record of a request.
+    pub(crate) fn begin(
+        worker: &'a Worker,
+        identity: &'a Identity,
+        request: &'a RequestHead,
+        marks: &'a Marks,
+    ) -> Self {
+        let client = identity.client(request, &worker.settings);
+        let mut record = Self::of_none(worker, identity, &[], marks);
+        (record.request, record.client) = (Some(request), client);
+        record
+    }
+
+    /// The record of something that is no request.
+    pub(crate) fn of_none(worker: &'a Worker, identity: &'a Identity, unread: &'a [u8], marks: &'a Marks) -> Self {
+        Self {
+            worker,
+            identity,
+            request: None,
+            unread,
+            client: identity.peer(),
+            since: Moment::now(),
+            lease: None,
+            last: None,
+            state: None,
+            status: 0,
+            attempts: 0,
+            held: None,
+            broken: false,
+            reason: None,
+            marks,
+        }
+    }
+
+    /// Who asks.
+    pub(crate) fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    /// When the request's head had come.
+    pub(crate) fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// The service of the request, where no replica says it.
+    pub(crate) fn belongs_to(&mut self, state: &Arc<State>) {
+        self.last = None;
+        self.state = Some(Arc::clone(state));
+    }
+
+    /// The request is at no replica any more and waits for another: none of those that it was at is what becomes of it.
+    pub(crate) fn waits(&mut self) {
+        if let Some(replica) = self.last.take() {
+            self.belongs_to(replica.state());
+        }
+    }
+
+    /// The request has failed at its replica, which is not counted as busy with it any more.
+    pub(crate) fn leave(&mut self) -> Option<Arc<Replica>> {
+        let lease = self.lease.take()?;
+        Some(Arc::clone(self.last.insert(Arc::clone(lease.replica()))))
+    }
+
+    /// What its service is called.
+    pub(crate) fn service(&self) -> String {
+        let state = self.replica().map(|replica| replica.state()).or(self.state.as_ref());
+        state.map(|state| state.name().service.as_ref().to_owned()).unwrap_or_default()
+    }
+
+    fn replica(&self) -> Option<&Arc<Replica>> {
+        self.lease.as_ref().map(Lease::replica).or(self.last.as_ref())
     }
 }
 
 impl Drop for Record<'_> {
     fn drop(&mut self) {
-        let class = usize::from(self.status / 100).min(5);
-        self.tally.requests.fetch_add(1, Ordering::Relaxed);
-        self.tally.statuses[class].fetch_add(1, Ordering::Relaxed);
-        if self.retries > 0 {
-            self.tally.retries.fetch_add(u64::from(self.retries), Ordering::Relaxed);
+        let now = self.marks.ended.get().unwrap_or_else(Moment::now);
+        let retries = u64::from(self.attempts.saturating_sub(1));
+        let (received, sent) = (self.marks.received.get(), self.marks.sent.get());
+        let Self { status, held, broken, .. } = *self;
+        self.worker.tally.count(&Outcome { status, retries, held, broken, received, sent });
+        let replica = self.replica();
+        let state = replica.map(|replica| replica.state()).or(self.state.as_ref());
+        let first_byte = self.marks.first_byte.get().map(|at| at.since(self.since));
+        let total = now.since(self.since);
+        if let Some(state) = state {
+            replica.map_or_else(|| state.meter(), |replica| replica.meter()).count(status);
+            // A tunnel lasts as long as people talk; what can be quick or slow about it is the way there.
+            state.durations().count(if status == 101 { first_byte.unwrap_or(total) } else { total });
+            if retries > 0 {
+                state.count_retries(retries);
+            }
+            if let Some(held) = held {
+                state.count_held(held);
+            }
         }
-        if let Some(held) = self.held {
-            self.tally.held.fetch_add(1, Ordering::Relaxed);
-            self.tally.held_millis.fetch_add(held.as_millis() as u64, Ordering::Relaxed);
+        if let Some(journal) = &self.worker.journal {
+            journal.write(&Entry {
+                client: self.client,
+                address: Some(self.identity.address()).filter(|_| self.client == self.identity.peer()),
+                request: self.request,
+                unread: self.unread,
+                since: self.since,
+                status,
+                body: self.marks.body.get(),
+                service: state.map(|state| state.name()),
+                replica: replica.map(|replica| &**replica),
+                attempts: self.attempts,
+                held,
+                connect: self.marks.connect.get(),
+                first_byte,
+                total,
+                received,
+                sent,
+                reason: self.reason.as_deref(),
+            });
         }
-        if self.broken {
-            self.tally.broken.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_is_written_once_whatever_happens() {
-        let tally = Tally::default();
-        drop(Record::begin(&tally));
-        let mut answered = Record::begin(&tally);
-        answered.status = 204;
-        answered.retries = 2;
-        drop(answered);
-        let totals = Totals::default().add(&tally);
-        assert_eq!((totals.requests, totals.statuses[0], totals.statuses[2], totals.retries), (2, 1, 1, 2));
     }
 }

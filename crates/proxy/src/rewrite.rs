@@ -1,55 +1,60 @@
 //! What changes in a head on its way through. Everything else keeps its order and its spelling.
 
-use std::net::IpAddr;
-
 use divisi_http1::field::{Field, list};
 use divisi_http1::{BodyLength, Fields, Known, RequestHead, ResponseHead, Version};
+use divisi_model::route::Rewritten;
 
 use crate::body::Coding;
+use crate::identity::Identity;
 
-/// What replicas are told about the client.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    /// The client's address as text.
-    address: String,
-    /// What the client says about whom it speaks for is believed.
-    trusted: bool,
-}
-
-impl Identity {
-    pub(crate) fn new(peer: IpAddr, trusted: bool) -> Self {
-        Self { address: peer.to_canonical().to_string(), trusted }
-    }
-
-    /// The client's address as text.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
+/// Where a request goes, as far as its head says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Via<'a> {
+    /// The replica's own `ip:port`.
+    pub(crate) replica: &'a str,
+    /// The path that stands in the place of the client's.
+    pub(crate) path: Option<&'a Rewritten>,
+    /// The replica is called by its own address, whatever the client calls it.
+    pub(crate) hides_host: bool,
 }
 
 /// Writes the head that the replica gets.
-///
-/// `replica` is the replica's own `ip:port`, for a client that names no host.
-pub(crate) fn request(head: &RequestHead, identity: &Identity, replica: &str, out: &mut Vec<u8>) {
+pub(crate) fn request(head: &RequestHead, identity: &Identity, via: Via<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(head.method());
     out.push(b' ');
-    head.target().write_origin_form(head.method(), out);
+    target(head, via.path, out);
     // RFC 9112 2.3: an intermediary sends its own version.
     out.extend_from_slice(b" HTTP/1.1\r\n");
     for field in head.fields().iter() {
         match field.known {
             Known::TransferEncoding => put(out, field.name, b"chunked"),
+            Known::Host if via.hides_host => put(out, field.name, via.replica.as_bytes()),
             _ if passes_upstream(head, identity, field) => field.write(out),
             _ => {}
         }
     }
-    let host = head.authority().unwrap_or(replica.as_bytes());
+    let host = head.authority().unwrap_or(via.replica.as_bytes());
     if !head.fields().has(Known::Host) {
-        put(out, b"Host", host);
+        put(out, b"Host", if via.hides_host { via.replica.as_bytes() } else { host });
     }
     forwarded(head, identity, host, out);
+    // Behind whatever a trusted client says: the two prefixes are one behind the other, too.
+    if let Some(stripped) = via.path.map(Rewritten::stripped).filter(|stripped| !stripped.is_empty()) {
+        put(out, b"X-Forwarded-Prefix", stripped);
+    }
     hop_by_hop(head, out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// The path may be another one; the query stays.
+fn target(head: &RequestHead, path: Option<&Rewritten>, out: &mut Vec<u8>) {
+    let target = head.target();
+    // RFC 9112 3.2.4: `OPTIONS http://host` asks about the server as a whole, and has no path.
+    let Some(path) = path.filter(|_| !(target.path.is_empty() && head.method() == b"OPTIONS")) else {
+        return target.write_origin_form(head.method(), out);
+    };
+    out.extend_from_slice(path.path());
+    out.extend_from_slice(&target.path[target.without_query().len()..]);
 }
 
 fn passes_upstream(head: &RequestHead, identity: &Identity, field: Field<'_>) -> bool {
@@ -77,7 +82,7 @@ fn forwarded(head: &RequestHead, identity: &Identity, host: &[u8], out: &mut Vec
             out.extend_from_slice(b", ");
         }
     }
-    out.extend_from_slice(identity.address.as_bytes());
+    out.extend_from_slice(identity.address().as_bytes());
     out.extend_from_slice(b"\r\n");
     if !said(Known::XForwardedProto) {
         put(out, b"X-Forwarded-Proto", b"http");
@@ -86,7 +91,7 @@ fn forwarded(head: &RequestHead, identity: &Identity, host: &[u8], out: &mut Vec
         put(out, b"X-Forwarded-Host", host);
     }
     if !said(Known::XRealIp) {
-        put(out, b"X-Real-IP", identity.address.as_bytes());
+        put(out, b"X-Real-IP", identity.address().as_bytes());
     }
 }
 

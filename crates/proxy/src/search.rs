@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divisi_http1::RequestHead;
+use divisi_model::route::Rewritten;
 use divisi_model::{
-    Crowded, Entry, Failure, Health, Lease, Moment, NoReplica, Readiness, Replica, Service, Tried, Wanted,
+    Crowded, Entry, Failure, Health, Lease, Moment, NoReplica, Readiness, Replica, Service, Slot, Snapshot, State,
+    Tried, Wanted,
 };
 use tokio::time::sleep;
 
-use crate::affinity::{Cookie, Tie};
+use crate::affinity::{self, Cookie, Tie};
 use crate::clock::Timer;
 use crate::error::{Error, Fault};
 use crate::forward::Failed;
 use crate::hold;
+use crate::identity::Identity;
 use crate::keep::Keeper;
 use crate::record::Record;
+use crate::route::{self, Passage, Paths};
 use crate::transport::Transport;
 use crate::worker::Worker;
 
@@ -30,12 +34,23 @@ const LOOKS: u32 = 10;
 pub(crate) struct Search<'a> {
     pub(crate) worker: &'a Worker,
     request: &'a RequestHead,
+    identity: &'a Identity,
+    paths: &'a mut Paths,
+    home: Home,
+    /// What is done to the request on its way to the service.
+    pub(crate) passage: Passage,
+    /// It is counted as one of the service.
+    entry: Option<Entry>,
     wanted: Wanted,
+    /// What ties the client to its replica, if it is tied; None where the answer knows it.
+    pub(crate) cookie: Option<Option<Cookie>>,
     /// What the first pick came to.
     first: Option<Result<Lease, NoReplica>>,
     /// The replicas that it was sent to, in the world as it was then.
     tried: Tried,
     attempts: usize,
+    /// A replica may have acted on it.
+    was_sent: bool,
     /// How the last attempt failed.
     last: Option<Error>,
     /// A connection from the pool has just failed: the same replica may get the request on a new one.
@@ -44,24 +59,115 @@ pub(crate) struct Search<'a> {
     overdrawn: bool,
 }
 
+/// The service of a request: where it stands, and what tells it from another one that may stand there later. The address is
+/// only compared; the request's record keeps what is there from being another's, by the replica or by itself.
+#[derive(Clone, Copy)]
+struct Home {
+    slot: Slot,
+    state: *const State,
+}
+
+impl Home {
+    const NONE: Self = Self { slot: Slot(usize::MAX), state: std::ptr::null() };
+
+    fn of(service: &Service, slot: Slot) -> Self {
+        Self { slot, state: Arc::as_ptr(service.state()) }
+    }
+
+    /// The service as it is now, unless it is gone.
+    fn find(self, snapshot: &Snapshot) -> Option<&Arc<Service>> {
+        snapshot.service(self.slot).filter(|service| Arc::as_ptr(service.state()) == self.state)
+    }
+}
+
 impl<'a> Search<'a> {
-    /// Begins with a pick in the world as it is now, which is also the one that says where the request belongs (`tie`).
-    pub(crate) fn begin(
+    pub(crate) fn new(
         worker: &'a Worker,
         request: &'a RequestHead,
-        tie: impl FnOnce(&Service) -> Tie,
-    ) -> Result<(Self, Entry, Option<Cookie>), Error> {
-        routed(worker, |service| {
-            let entry =
-                service.enter().map_err(|Crowded { limit }| Error::Crowded { name: service.name().into(), limit })?;
-            let Tie { wanted, cookie } = tie(service);
-            let (tried, attempts, last, fresh, overdrawn) = (Tried::NONE, 0, None, false, false);
-            // Whoever comes anew stands behind those who wait already.
-            let waits = service.state().waiting() > 0;
-            let first = if waits { Err(NoReplica::Busy) } else { service.pick(&tried, wanted, Moment::now()) };
-            let first = Some(first);
-            Ok((Self { worker, request, wanted, first, tried, attempts, last, fresh, overdrawn }, entry, cookie))
-        })?
+        identity: &'a Identity,
+        paths: &'a mut Paths,
+    ) -> Self {
+        Self {
+            worker,
+            request,
+            identity,
+            paths,
+            home: Home::NONE,
+            passage: Passage::default(),
+            entry: None,
+            wanted: Wanted::Any,
+            cookie: None,
+            first: None,
+            tried: Tried::NONE,
+            attempts: 0,
+            was_sent: false,
+            last: None,
+            fresh: false,
+            overdrawn: false,
+        }
+    }
+
+    /// Begins with a route and a pick in the world as it is now.
+    pub(crate) fn begin(&mut self, record: &mut Record<'_>) -> Result<(), Error> {
+        let snapshot = self.worker.published.load();
+        let service = self.settle(&snapshot, record)?;
+        // Whoever comes anew stands behind those who wait already.
+        let waits = service.state().waiting() > 0;
+        let first = if waits { Err(NoReplica::Busy) } else { service.pick(&self.tried, self.wanted, record.since()) };
+        if first.is_err() {
+            record.belongs_to(service.state());
+        }
+        self.first = Some(first);
+        Ok(())
+    }
+
+    /// Finds the service of the request and makes the request one of its own.
+    fn settle<'s>(&mut self, snapshot: &'s Snapshot, record: &mut Record<'_>) -> Result<&'s Arc<Service>, Error> {
+        let (service, slot, passage) = route::find(snapshot, self.request, self.paths, record)?;
+        let entry = service.enter().map_err(|Crowded { limit }| {
+            record.belongs_to(service.state());
+            Error::Crowded { name: service.name().into(), limit }
+        })?;
+        let Tie { wanted, cookie } = affinity::of(service, self.request, self.identity.address());
+        (self.home, self.passage, self.entry) = (Home::of(service, slot), passage, Some(entry));
+        (self.wanted, self.cookie, self.tried) = (wanted, Some(cookie), Tried::NONE);
+        Ok(service)
+    }
+
+    /// Does something with the service as it is now. If it is gone, a request that no replica has seen begins anew, as if it came
+    /// only now: at the start of the program all of them wait for a service that stands in for those not heard of yet.
+    ///
+    /// # Errors
+    /// The service is gone, and the request with it.
+    pub(crate) fn at_home<R>(
+        &mut self,
+        record: &mut Record<'_>,
+        then: impl FnOnce(&Service, &Self) -> R,
+    ) -> Result<R, Error> {
+        let snapshot = self.worker.published.load();
+        let service = match self.home.find(&snapshot) {
+            Some(service) => service,
+            None => {
+                let gone = || Error::Gone(record.service());
+                if self.was_sent {
+                    return Err(gone());
+                }
+                let gone = gone();
+                let service = self.settle(&snapshot, record).map_err(|error| match error {
+                    // Who was told to wait is not told that there was nothing to wait for.
+                    Error::NotFound(_) => gone,
+                    error => error,
+                })?;
+                record.belongs_to(service.state());
+                service
+            }
+        };
+        Ok(then(service, self))
+    }
+
+    /// The path that stands in the place of the client's, if one does.
+    pub(crate) fn path(&self) -> Option<&Rewritten> {
+        self.passage.rewrites.then(|| self.paths.rewritten())
     }
 
     /// The replica for the next attempt; waits for one where there is none.
@@ -73,10 +179,14 @@ impl<'a> Search<'a> {
     ) -> Result<Lease, Error> {
         if !std::mem::take(&mut self.overdrawn) {
             let first = self.first.take();
-            match first.map_or_else(|| self.pick(), Ok)? {
+            let picked = match first {
+                Some(first) => first,
+                None => self.pick(record)?,
+            };
+            match picked {
                 Ok(lease) => return Ok(lease),
                 Err(NoReplica::Tried) => {
-                    if let Some(lease) = self.look_again().await? {
+                    if let Some(lease) = self.look_again(record).await? {
                         return Ok(lease);
                     }
                 }
@@ -89,19 +199,19 @@ impl<'a> Search<'a> {
 
     /// Picks in the world as it is now. A retry comes after a failure, which often is the first sign that the world has changed,
     /// so it looks again; within one attempt nothing changes.
-    pub(crate) fn pick(&self) -> Result<Result<Lease, NoReplica>, Error> {
-        routed(self.worker, |service| service.pick(&self.tried, self.wanted, Moment::now()))
+    pub(crate) fn pick(&mut self, record: &mut Record<'_>) -> Result<Result<Lease, NoReplica>, Error> {
+        self.at_home(record, |service, search| service.pick(&search.tried, search.wanted, Moment::now()))
     }
 
     /// Every replica that is there has failed. Their failure is the answer, unless they turn out to be ending: a replica hangs up
     /// some milliseconds before the engine says so. One that refuses is asked anew, for it has got nothing so far.
-    async fn look_again(&mut self) -> Result<Option<Lease>, Error> {
+    async fn look_again(&mut self, record: &mut Record<'_>) -> Result<Option<Lease>, Error> {
         sleep(NEWS).await;
         let got_nothing = self.last.as_ref().is_some_and(Error::nothing_sent);
         if got_nothing {
             self.tried = Tried::NONE;
         }
-        match self.pick()? {
+        match self.pick(record)? {
             Ok(lease) => Ok(Some(lease)),
             Err(NoReplica::NoneReady | NoReplica::Busy) => Ok(None),
             Err(NoReplica::Tried) => Err(self.last.take().unwrap_or(Error::Unanswered { in_order: true })),
@@ -114,10 +224,10 @@ impl<'a> Search<'a> {
     /// The failure, where it is final.
     pub(crate) async fn failed<T: Transport>(
         &mut self,
-        lease: Lease,
         failed: Failed,
         body: &mut Keeper<'_, T>,
         begun: &Cell<bool>,
+        record: &mut Record<'_>,
     ) -> Result<(), Error> {
         let Failed { error, reused } = failed;
         // A connection from the pool may have been closed before the request came: the replica itself is not to blame.
@@ -126,18 +236,18 @@ impl<'a> Search<'a> {
         let is_final = !self.may_retry(&error, body, begun);
         // Where there is no second attempt nobody will ever know; but a request that was received deserved an answer.
         if !was_stale || is_final && !matches!(error, Error::Unreceived) {
-            report(self.worker, &lease, &error);
+            record.lease.iter().for_each(|lease| report(self.worker, lease, &error));
         }
+        let replica = record.leave();
         if is_final {
             return Err(error);
         }
+        self.was_sent |= !error.nothing_sent();
         self.fresh = was_stale;
-        if !was_stale {
-            let replica = Arc::clone(lease.replica());
+        if !was_stale && let Some(replica) = replica {
             self.tried.add(replica.id());
-            drop(lease);
             // What has cost the replica nothing may wait in the line, where waiting costs nothing either.
-            self.overdrawn = !self.afford(&replica, if error.nothing_sent() { 1 } else { LOOKS }).await?;
+            self.overdrawn = !self.afford(&replica, if error.nothing_sent() { 1 } else { LOOKS }, record).await?;
             if self.overdrawn && !error.nothing_sent() {
                 return Err(error);
             }
@@ -149,9 +259,9 @@ impl<'a> Search<'a> {
 
     /// Whether there may be one more attempt. The budget keeps retries from adding to an overload; a replica that has left is none,
     /// and its requests belong elsewhere, however many they are. That it has left may be known a moment later.
-    async fn afford(&self, replica: &Replica, looks: u32) -> Result<bool, Error> {
+    async fn afford(&mut self, replica: &Replica, looks: u32, record: &mut Record<'_>) -> Result<bool, Error> {
         for look in 1..=looks {
-            if has_left(replica) || routed(self.worker, |service| service.may_retry(Moment::now()))? {
+            if has_left(replica) || self.at_home(record, |service, _| service.may_retry(Moment::now()))? {
                 return Ok(true);
             }
             if look < looks {
@@ -169,13 +279,6 @@ impl<'a> Search<'a> {
         let unacted = error.nothing_sent() || self.request.is_idempotent() && (error.is_unanswered() || too_slow);
         unacted && self.attempts < Tried::MOST && body.can_rewind() && !begun.get()
     }
-}
-
-/// Does something with the service that requests go to, as it is now.
-pub(crate) fn routed<R>(worker: &Worker, then: impl FnOnce(&Service) -> R) -> Result<R, Error> {
-    let snapshot = worker.published.load();
-    let service = snapshot.route().map_err(|unrouted| Error::NoRoute(unrouted.reason.clone()))?;
-    Ok(then(service))
 }
 
 /// Whether a replica is known to end, or to be away.

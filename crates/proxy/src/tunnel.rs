@@ -1,5 +1,6 @@
 //! After a 101: bytes both ways, read by nobody, until both sides have ended.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use divisi_http1::{BodyLength, HeadLimits};
@@ -21,6 +22,7 @@ pub(crate) async fn run<T: Transport>(
     timer: &Timer,
     silence: Duration,
 ) {
+    let uncounted = Cell::new(0);
     let mut sink = Writer {
         transport: replica,
         pending: to_replica,
@@ -30,9 +32,11 @@ pub(crate) async fn run<T: Transport>(
         side: Fault::Upstream,
         limits: HeadLimits::default(),
         sent: false,
+        count: &uncounted,
     };
     let patience = Patience::Silence(silence);
-    let mut source = Reader::new(replica, from_replica, BodyLength::UntilClose, timer, patience, Fault::Upstream);
+    let mut source =
+        Reader::new(replica, from_replica, BodyLength::UntilClose, timer, patience, Fault::Upstream, &uncounted);
     client_source.become_tunnel(silence);
     let up = async {
         pump(client_source, &mut sink).await?;

@@ -4,21 +4,25 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::{Duration, SystemTime};
 
 use divisi_http1::HeadLimits;
-use divisi_model::{Moment, Published};
+use divisi_model::{Moment, Published, Slot};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::access_log::Journal;
 use crate::clock::{Clock, TICK};
 use crate::desk::Desks;
 use crate::listener;
 use crate::pool::Pool;
-use crate::record::Tally;
 use crate::settings::Settings;
+use crate::tally::Tally;
+
+/// How many services are looked after at each tick.
+const AT_A_TIME: usize = 512;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) published: Arc<Published>,
     /// Client connections of all workers.
     pub(crate) connections: AtomicUsize,
+    /// Lines of the access log that were lost.
+    pub(crate) dropped_lines: Arc<AtomicU64>,
     /// No new connections; those that there are finish what they do.
     pub(crate) stopping: AtomicBool,
     /// Those who wait for a replica are told that the program ends.
@@ -45,6 +51,8 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) desks: Desks,
     pub(crate) tally: Arc<Tally>,
+    /// Where exchanges are logged, if they are.
+    pub(crate) journal: Option<Journal>,
     /// Now, as an IMF-fixdate (RFC 9110 5.6.7), up to a second old.
     pub(crate) date: RefCell<String>,
     /// Told once, when the program is about to stop.
@@ -57,7 +65,12 @@ pub(crate) struct Worker {
 ///
 /// # Errors
 /// The event loop cannot be set up.
-pub(crate) fn run(shared: &Arc<Shared>, listener: std::net::TcpListener, tally: Arc<Tally>) -> io::Result<()> {
+pub(crate) fn run(
+    shared: &Arc<Shared>,
+    listener: std::net::TcpListener,
+    tally: Arc<Tally>,
+    journal: Option<Journal>,
+) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
     let settings = shared.settings.clone();
     let worker = Rc::new(Worker {
@@ -68,6 +81,7 @@ pub(crate) fn run(shared: &Arc<Shared>, listener: std::net::TcpListener, tally: 
         pool: Pool::default(),
         desks: Desks::default(),
         tally,
+        journal,
         date: RefCell::new(now()),
         stopping: Notify::new(),
         connections: Cell::new(0),
@@ -87,6 +101,7 @@ async fn tick(worker: &Worker, shared: &Shared) {
     let ticks_per_second = (Duration::from_secs(1).as_millis() / TICK.as_millis()) as u32;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looked_after = 0;
     for count in 0u32.. {
         ticks.tick().await;
         if shared.stopping.load(Relaxed) {
@@ -100,15 +115,32 @@ async fn tick(worker: &Worker, shared: &Shared) {
             }
         }
         worker.clock.tick();
-        worker.published.load().services().for_each(|service| service.tick(Moment::now()));
+        looked_after = look_after(worker, looked_after);
+        worker.tally.note_idle(worker.pool.len());
+        worker.journal.iter().for_each(Journal::tick);
         if count.is_multiple_of(ticks_per_second) {
             worker.pool.sweep();
             worker.date.replace(now());
+            worker.journal.iter().for_each(Journal::set_time);
         }
         if count.is_multiple_of(10 * ticks_per_second) {
             worker.desks.shrink();
         }
     }
+}
+
+/// Looks after the services from that slot on, as many as are looked after at a time; where to go on.
+///
+/// Ten thousand of them at every tick would be a tick's time on each worker, for what nobody is served by. So each tick has its
+/// share, and all ten thousand have had their turn within the second in which their budgets want it. Those who wait are called
+/// when a replica comes or an exchange ends; this is for the calls that came to nothing.
+fn look_after(worker: &Worker, from: usize) -> usize {
+    let (snapshot, now) = (worker.published.load(), Moment::now());
+    let slots = snapshot.slots();
+    let start = if from < slots { from } else { 0 };
+    let end = slots.min(start + AT_A_TIME);
+    (start..end).filter_map(|slot| snapshot.service(Slot(slot))).for_each(|service| service.tick(now));
+    end
 }
 
 fn now() -> String {

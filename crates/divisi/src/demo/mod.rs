@@ -81,7 +81,7 @@ fn start_proxy(settings: &Demo, published: Arc<Published>) -> Result<Running, St
         replica_header: true,
         limits: Limits::default(),
     };
-    Ok(divisi_proxy::start(proxy, published)?)
+    Ok(divisi_proxy::start(proxy, published, None)?)
 }
 
 async fn play(

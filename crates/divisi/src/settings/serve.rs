@@ -6,7 +6,7 @@ use std::time::Duration;
 use divisi_discovery::EngineAddress;
 use divisi_labels::{Of, StickyKey};
 use divisi_model::Spec;
-use divisi_proxy::Limits;
+use divisi_proxy::{Format, Limits};
 use ipnet::IpNet;
 
 use super::routing::{self, Routed, Routing};
@@ -38,6 +38,8 @@ pub(crate) struct Serve {
     pub(crate) stop_timeout: Duration,
     /// What goes to the log.
     pub(crate) log: String,
+    /// How exchanges are logged, if they are.
+    pub(crate) access_log: Option<Format>,
 }
 
 /// Where replicas come from.
@@ -83,6 +85,7 @@ pub(super) struct Written {
     docker_tls_verify: Option<String>,
     docker_cert_path: Option<String>,
     log: String,
+    access_log: Option<Format>,
 }
 
 impl Written {
@@ -114,6 +117,7 @@ impl Written {
             limits: self.limits,
             stop_timeout: self.stop_timeout,
             log: self.log,
+            access_log: self.access_log,
         })
     }
 
@@ -370,6 +374,16 @@ const PROGRAM: &[Setting<Written>] = &[
             ..Row::new("workers", &["DIVISI_WORKERS"], "N")
         },
         set: |written, given| put_some(&mut written.workers, values::number(given.text, &(1..=1024))),
+    },
+    Setting {
+        row: Row {
+            default: Some("combined"),
+            help: "How requests are logged to standard output, a line for each: combined (as Apache, and key=value behind), \
+                   json, off",
+            example: "json",
+            ..Row::new("access-log", &["DIVISI_ACCESS_LOG"], "FORMAT")
+        },
+        set: |written, given| put(&mut written.access_log, values::access_log(given.text)),
     },
     Setting { row: LOG, set: |written, given| put(&mut written.log, values::log_filter(given.text)) },
 ];

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
 use divisi_labels::StickyKey;
+use divisi_proxy::Format;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -118,6 +119,16 @@ pub(super) fn sticky_key(text: &str) -> Result<StickyKey, String> {
         ));
     }
     Ok(StickyKey::from_secret(text))
+}
+
+/// How exchanges are logged.
+pub(super) fn access_log(text: &str) -> Result<Option<Format>, String> {
+    match text {
+        "combined" => Ok(Some(Format::Combined)),
+        "json" => Ok(Some(Format::Json)),
+        "off" => Ok(None),
+        _ => Err("not a format of the access log; one of combined, json, off".to_owned()),
+    }
 }
 
 /// What goes to the log. A lone word must be a level: as an expression it would name a part of the program, and hide

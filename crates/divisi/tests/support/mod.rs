@@ -62,8 +62,9 @@ impl Program {
 
     /// Starts it, and waits for nothing.
     pub(crate) fn spawn(args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child =
-            command(args).envs(variables.iter().copied()).stderr(Stdio::piped()).spawn().expect("the program runs");
+        let mut command = command(args);
+        command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let written = Arc::clone(&log);

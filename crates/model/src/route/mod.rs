@@ -49,7 +49,7 @@ use crate::snapshot::Slot;
 pub use asked::Asked;
 pub use error::RuleError;
 pub use pattern::Pattern;
-pub use rewrite::Rewrite;
+pub use rewrite::{Rewrite, Rewritten};
 pub use rule::Rule;
 pub use table::{Conflict, RoutingTable};
 

@@ -65,7 +65,7 @@ pub(crate) fn escaped(first: &u8, after: &[u8]) -> Option<u8> {
     Some(digit(high)? << 4 | digit(low)?)
 }
 
-fn is_reserved(byte: u8) -> bool {
+pub(crate) fn is_reserved(byte: u8) -> bool {
     b":/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 

@@ -164,6 +164,11 @@ impl RoutingTable {
         self.every.first(question, best)
     }
 
+    /// Whether there is no route at all.
+    pub fn is_empty(&self) -> bool {
+        self.owners.is_empty()
+    }
+
     /// All routes, in order.
     pub fn routes(&self) -> Vec<&Arc<Route>> {
         let mut routes: Vec<_> = self.owners.values().flat_map(|owner| &owner.routes).collect();

@@ -2,6 +2,7 @@
 //!
 //! One file per topic. Everything that reaches a replica is also judged for being canonical.
 
+mod access_log;
 mod affinity;
 mod bodies;
 mod broken;
@@ -16,6 +17,7 @@ mod limits;
 mod load;
 mod replicas;
 mod retry;
+mod routes;
 mod stop;
 mod streaming;
 #[path = "../support/mod.rs"]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use divisi_model::spec::HoldLimits;
 use divisi_model::{Card, Policy, Published, Readiness, Service, Snapshot, Spec};
-use divisi_proxy::{Limits, Running, Settings};
+use divisi_proxy::{AccessLog, Limits, Running, Settings};
 use divisi_testkit::client::{Client, Response, fetch};
 use divisi_testkit::replica::Replica;
 
@@ -63,13 +63,18 @@ impl Proxy {
 
     /// The same for a service of which `spec` is wanted.
     pub(crate) fn of(settings: Settings, spec: Spec, addrs: &[SocketAddr]) -> Self {
+        Self::logging(settings, spec, addrs, None)
+    }
+
+    /// The same, whose exchanges go to that log.
+    pub(crate) fn logging(settings: Settings, spec: Spec, addrs: &[SocketAddr], log: Option<AccessLog>) -> Self {
         let service = Service::new("web", spec);
         let card =
             |number| Card { token: format!("web.{number}.signed"), ..Card::new(format!("web-{number}"), number) };
         let member = |(number, addr): (u32, &SocketAddr)| service.replica(card(number), *addr, Readiness::Ready);
         let members: Vec<_> = (1..).zip(addrs).map(member).collect();
         let service = service.with_replicas(members.clone(), members.len());
-        let mut proxy = Self::serving(settings, Snapshot::of(Arc::new(service.clone())), members);
+        let mut proxy = Self::started(settings, Snapshot::of(Arc::new(service.clone())), members, log);
         proxy.service = service;
         proxy
     }
@@ -82,8 +87,17 @@ impl Proxy {
 
     /// A proxy with that snapshot.
     pub(crate) fn serving(settings: Settings, snapshot: Snapshot, members: Vec<Arc<divisi_model::Replica>>) -> Self {
+        Self::started(settings, snapshot, members, None)
+    }
+
+    fn started(
+        settings: Settings,
+        snapshot: Snapshot,
+        members: Vec<Arc<divisi_model::Replica>>,
+        log: Option<AccessLog>,
+    ) -> Self {
         let published = Published::new(snapshot);
-        let running = divisi_proxy::start(settings, Arc::clone(&published)).expect("the proxy starts");
+        let running = divisi_proxy::start(settings, Arc::clone(&published), log).expect("the proxy starts");
         let addr = running.local_addr();
         Self { running: Some(running), published, service: Service::new("web", spec()), members, addr }
     }
