@@ -26,7 +26,7 @@ pub(super) trait Routed {
 
 /// The rows of these settings.
 pub(super) fn rows<T: Routed>() -> Vec<Setting<T>> {
-    let mut rows = ours();
+    let mut rows = Vec::from(ours());
     rows.extend(of_traefik());
     rows
 }
