@@ -63,6 +63,8 @@ pub(crate) struct Entry {
     pub(crate) places: Vec<Place>,
     /// Whether these follow from what is wanted by now.
     pub(crate) is_placed: bool,
+    /// Why it is a replica of none, although its labels want it to be one.
+    pub(crate) out_of_reach: Option<Unroutable>,
 }
 
 /// What a container wants, as far as that is understood.
@@ -120,6 +122,7 @@ impl Entry {
             wish: Understood::default(),
             places: Vec::new(),
             is_placed: false,
+            out_of_reach: None,
         }
     }
 
@@ -176,6 +179,8 @@ impl Entry {
         let old = std::mem::replace(&mut self.container, container);
         self.seen = true;
         self.places.iter_mut().for_each(|place| place.refuses &= !state);
+        // It may be within reach by now.
+        self.is_placed &= self.container.networking == old.networking || !self.places.is_empty();
         if !state {
             self.container.life = old.life;
         }

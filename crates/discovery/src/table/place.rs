@@ -12,7 +12,9 @@ use super::served::Key;
 use super::{Table, settle};
 use crate::compose::ServiceKey;
 use crate::container::ContainerId;
-use crate::entry::{Entry, Place};
+use crate::entry::{Entry, Place, Unroutable};
+use crate::network::{self, NoPath};
+use crate::news::Turn;
 
 /// A service of which a container is to be a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +31,14 @@ impl Table {
     /// Makes a container a replica of what it is to be a replica of, unless that was done before.
     pub(super) fn place(&mut self, id: &ContainerId, now: Instant) {
         let Some(entry) = self.entries.get(id).filter(|entry| !entry.is_placed) else { return };
-        let stakes = match (&entry.wish.wish, entry.seen) {
+        let mut stakes = match (&entry.wish.wish, entry.seen) {
             (Some(wish), true) => self.stakes(entry, wish),
             _ => self.provisional(entry),
         };
+        if let Some(why) = self.out_of_reach(entry).filter(|_| !stakes.is_empty()) {
+            stakes.clear();
+            self.tell_out_of_reach(id, why, now);
+        }
         let mut slots = Vec::with_capacity(stakes.len());
         for stake in &stakes {
             slots.push(self.services.slot_or_new(&stake.key, &stake.spec, &self.tuning, now));
@@ -58,6 +64,25 @@ impl Table {
             self.services.touch(*slot);
         }
         self.tell_owner(id, slots.first().copied(), now);
+    }
+
+    /// Why a container of another project is none of ours, whatever its labels say: no network is common to both, so it is meant
+    /// for another proxy of this machine, or its owner has forgotten something. One that has been reached once stays.
+    fn out_of_reach(&self, entry: &Entry) -> Option<Unroutable> {
+        let key = &entry.identity.key;
+        if !entry.seen || !entry.places.is_empty() || self.is_home(key) || self.is_fallback(key) {
+            return None;
+        }
+        let path = network::choose(&self.own.standpoint, &entry.container.networking, entry.network());
+        path.err().filter(|why| matches!(why, NoPath::NoneShared { .. })).map(Unroutable::from)
+    }
+
+    fn tell_out_of_reach(&mut self, id: &ContainerId, why: Unroutable, now: Instant) {
+        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.out_of_reach.as_ref() != Some(&why)) else {
+            return;
+        };
+        self.news.tell(now, &entry.container.name, &Turn::Unroutable(&why.to_string()), 0, 0);
+        entry.out_of_reach = Some(why);
     }
 
     /// A container is a replica of no services but these.

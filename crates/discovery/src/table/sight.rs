@@ -72,7 +72,7 @@ impl Table {
             return Some(Advice { why: format!("{label} says that it is not to be reached"), write });
         }
         if entry.places.is_empty() {
-            return Some(self.stranger(entry));
+            return Some(entry.out_of_reach.as_ref().map_or_else(|| self.stranger(entry), advice));
         }
         if let [place] = entry.places.as_slice()
             && let Err(why) = entry.addr(place.port, &self.own.standpoint)

@@ -361,3 +361,32 @@ fn why_a_container_is_not_routed_is_known() {
     assert!(why("blog-web-3").starts_with("it is of another project (blog)"), "{}", why("blog-web-3"));
     assert!(why("blog-web-3").ends_with("start divisi with --project blog"), "{}", why("blog-web-3"));
 }
+
+#[test]
+fn a_container_out_of_reach_is_another_proxys() {
+    let on = |networks: &[(&str, &str)]| {
+        let attachment = |(network, ip): &(&str, &str)| Attachment {
+            network: (*network).to_owned(),
+            id: String::new(),
+            ip: ip.parse().ok(),
+            gateway: None,
+        };
+        networks.iter().map(attachment).collect::<Vec<_>>()
+    };
+    let host = [("divisi.host", "same.test")];
+    let far = |networks| Container { networking: Networking::Attached(on(networks)), ..labelled("blog/a", 1, &host) };
+    let near =
+        Container { networking: Networking::Attached(on(&[("front", "10.0.1.2")])), ..labelled("wiki/b", 2, &host) };
+    let mut world = World::of(&Settings { project: Some("shop".to_owned()), ..Settings::default() });
+    let standpoint = Standpoint::Inside(on(&[("front", "10.0.1.1")]));
+    world.table.set_own(Own { standpoint, ..Own::outside() }, world.now);
+    let lines = log::lines("blog-a-1", || world.now_runs(&[far(&[("back", "10.0.2.1")]), near.clone()]));
+    assert_eq!(world.visit("same.test", "/"), "wiki/b [wiki-b-2]", "the other one would come first by its name");
+    assert!(lines.len() == 1 && lines[0].contains("it is on back and divisi on front"), "{lines:#?}");
+    let advice = world.table.sightings().into_iter().find_map(|sighting| sighting.unrouted).expect("one is not routed");
+    assert!(advice.write.contains("a network that both have"), "{advice:?}");
+    world.now_runs(&[far(&[("back", "10.0.2.1"), ("front", "10.0.1.3")]), near.clone()]);
+    assert_eq!(world.visit("same.test", "/"), "blog/a [blog-a-1]", "it has joined our network");
+    world.now_runs(&[far(&[]), near]);
+    assert_eq!(world.visit("same.test", "/"), "blog/a []", "as in the middle of its stop");
+}
