@@ -11,7 +11,6 @@ use tracing::warn;
 
 use super::Table;
 use super::owner::{Drawn, Lead};
-use super::place::traefik_name;
 use crate::compose::ServiceKey;
 
 /// What everybody asks for stands before what is there without anybody's asking.
@@ -116,8 +115,7 @@ impl Table {
 
     /// The service to which a route leads. One that nobody is a replica of yet is waited for like any other.
     fn target(&mut self, key: &ServiceKey, lead: &Lead, spec: &RouteSpec, now: Instant) -> Slot {
-        let own = traefik_name(key, &lead.name);
-        let key = self.key_of(key, spec.dialect, &spec.service, &own);
+        let key = self.key_of(key, &lead.name, spec.dialect, &spec.service);
         self.services.slot_or_new(&key, &self.spec, &self.tuning, now)
     }
 

@@ -119,7 +119,6 @@ impl Table {
 
     fn stakes(&self, entry: &Entry, wish: &Wish) -> Vec<Stake> {
         let key = &entry.identity.key;
-        let own = self.own_traefik_service(entry);
         let is_led_to = |service: &ServiceSpec| {
             // One of Traefik that nothing here leads to may be meant for a router of another container.
             service.dialect == Dialect::Traefik && wish.exposed == Exposed::Yes
@@ -127,7 +126,7 @@ impl Table {
         };
         let mut stakes: Vec<Stake> = Vec::new();
         for service in wish.services.iter().filter(|service| is_led_to(service)) {
-            let key = self.key_of(key, service.dialect, &service.name, &own);
+            let key = self.key_of(key, &entry.container.name, service.dialect, &service.name);
             match stakes.iter_mut().find(|stake| stake.key == key) {
                 // Our own labels are on top of what other languages say, and so they are in both.
                 Some(known) => {
@@ -159,20 +158,15 @@ impl Table {
         key.map(|key| Stake { key, port: None, spec: (*self.spec).clone(), is_asked: false }).into_iter().collect()
     }
 
-    /// The service that a container means by a name.
-    pub(super) fn key_of(&self, owner: &ServiceKey, dialect: Dialect, name: &str, own: &str) -> Key {
+    /// The service that a container of that owner means by a name.
+    pub(super) fn key_of(&self, owner: &ServiceKey, container: &str, dialect: Dialect, name: &str) -> Key {
         match dialect {
-            Dialect::Traefik if name == own => Key::main(owner),
+            Dialect::Traefik if name == own_name(owner, container) => Key::main(owner),
             // With the original's rules a name is one for the whole engine.
             Dialect::Traefik if self.reader.traefik.strict => Key::of_traefik("", name),
             Dialect::Traefik => Key::of_traefik(&owner.project, name),
             Dialect::Native | Dialect::NginxProxy => Key { owner: owner.clone(), name: name.to_owned() },
         }
-    }
-
-    /// What Traefik calls the service of a container that does not name one.
-    pub(super) fn own_traefik_service(&self, entry: &Entry) -> String {
-        traefik_name(&entry.identity.key, &entry.container.name)
     }
 
     /// Whether it is one of the project that is served as a whole.
@@ -188,7 +182,7 @@ impl Table {
 }
 
 /// What Traefik calls the service of a container that does not name one.
-pub(super) fn traefik_name(key: &ServiceKey, container: &str) -> String {
+fn own_name(key: &ServiceKey, container: &str) -> String {
     let service = if key.is_composed() { key.service.as_str() } else { "" };
     own_service(&Words { service, project: &key.project, container, ..Words::default() })
 }
