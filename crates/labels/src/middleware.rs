@@ -3,6 +3,7 @@
 //! A route never becomes more open than its owner wrote it. A middleware that guards, and one that nobody knows, closes the
 //! routes that name it. One that only shapes is left out.
 
+use crate::complaint::Said;
 use crate::wish::{Rewrite, RouteSpec};
 
 /// One of them.
@@ -39,7 +40,7 @@ pub fn apply<'a>(route: &mut RouteSpec, known: &dyn Fn(&str) -> Option<&'a Middl
     while let Some(reference) = next.pop() {
         count += 1;
         if count > MOST {
-            close(route, format!("its middlewares name more than {MOST} others, or themselves"));
+            close(route, &format!("its middlewares name more than {MOST} others, or themselves"));
             break;
         }
         let bare = reference.strip_suffix("@docker").unwrap_or(&reference);
@@ -49,15 +50,15 @@ pub fn apply<'a>(route: &mut RouteSpec, known: &dyn Fn(&str) -> Option<&'a Middl
         match known(bare).map(|middleware| &middleware.effect) {
             Some(Effect::Rewrite(rewrite)) => rewrites.push(rewrite.clone()),
             Some(Effect::Left) => {}
-            Some(Effect::Closes(why)) => close(route, format!("middleware {reference:?} {why}")),
+            Some(Effect::Closes(why)) => close(route, &format!("middleware {reference:?} {why}")),
             Some(Effect::Chain(names)) => next.extend(names.iter().rev().cloned()),
-            None => close(route, format!("middleware {reference:?} is not known here, and might guard it")),
+            None => close(route, &format!("middleware {reference:?} is not known here, and might guard it")),
         }
     }
     route.rewrites.extend(rewrites);
 }
 
 /// The first reason is the one that is told.
-pub(crate) fn close(route: &mut RouteSpec, why: String) {
-    route.closed.get_or_insert(why);
+fn close(route: &mut RouteSpec, why: &str) {
+    route.closed.get_or_insert_with(|| Said(why).to_string());
 }

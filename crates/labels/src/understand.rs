@@ -2,6 +2,7 @@
 
 use divisi_model::Spec;
 
+use crate::complaint::Said;
 use crate::dialect::{Dialect, Dialects};
 use crate::nginx_proxy;
 use crate::reading::{self, Native};
@@ -12,6 +13,9 @@ use crate::wish::{Exposed, Wish, Words};
 
 /// The label that is asked first whether a container is to be reached.
 const ENABLE: &str = "divisi.enable";
+
+/// Most labels of a container: far more than any has, and few enough that looking through all of them for each costs nothing.
+const MOST: usize = 1000;
 
 /// How containers are read: what flags say.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +29,9 @@ pub struct Reader {
 /// Understands one container. What it wants of its service comes on top of `base`, and what our own labels say on top of what
 /// others do.
 pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
+    if words.labels.len() > MOST {
+        return too_much(base);
+    }
     let has = |dialect| reader.dialects.has(dialect);
     let ours: &[_] = if has(Dialect::Native) { words.labels } else { &[] };
     let native = reading::native(ours.iter().copied(), base);
@@ -36,9 +43,7 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
         add_traefik(&mut wish, traefik);
     }
     if let Some(found) = nginx_proxy {
-        if found.exposed == Exposed::Yes {
-            wish.exposed = Exposed::Yes;
-        }
+        expose(&mut wish, found.exposed);
         wish.routes.extend(found.routes);
         wish.services.extend(found.services);
         wish.verdicts.extend(found.verdicts);
@@ -50,7 +55,25 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
         wish.exposed = Exposed::No(label);
         wish.routes.clear();
     }
+    bound(&mut wish);
     wish
+}
+
+/// Nothing is understood of a container with more labels than anybody writes, for a guard might be among those left out.
+fn too_much(base: &Spec) -> Wish {
+    let mut wish = from_native(reading::native([], base));
+    wish.exposed = Exposed::No(format!("more than {MOST} labels"));
+    wish
+}
+
+/// There are words of others in ours, and they go into logs and pages.
+fn bound(wish: &mut Wish) {
+    for verdict in &mut wish.verdicts {
+        verdict.outcome = std::mem::replace(&mut verdict.outcome, Outcome::Used).bounded();
+    }
+    for closed in wish.routes.iter_mut().filter_map(|route| route.closed.as_mut()) {
+        *closed = Said(closed).to_string();
+    }
 }
 
 /// The label by which our own language says that the container is not to be reached, or might have said so: the other way
@@ -68,11 +91,16 @@ fn refused(native: &Native) -> Option<String> {
 }
 
 fn from_native(native: Native) -> Wish {
-    let is_exposed = native.container.enable == Some(true) || !native.routes.is_empty();
+    let exposed = match native.left_out {
+        _ if !native.routes.is_empty() => Exposed::Yes,
+        Some(label) => Exposed::No(label),
+        None if native.container.enable == Some(true) => Exposed::Yes,
+        None => Exposed::Unsaid,
+    };
     Wish {
         spec: native.spec,
         weight: native.container.weight,
-        exposed: if is_exposed { Exposed::Yes } else { Exposed::Unsaid },
+        exposed,
         network: native.container.network,
         routes: native.routes,
         services: native.services,
@@ -81,13 +109,18 @@ fn from_native(native: Native) -> Wish {
     }
 }
 
-fn add_traefik(wish: &mut Wish, mut traefik: Traefik) {
-    match traefik.exposed {
+/// One language is enough to expose a container; that another one's route cannot be read takes nothing from it.
+fn expose(wish: &mut Wish, said: Exposed) {
+    match said {
         Exposed::Unsaid => {}
         Exposed::Yes => wish.exposed = Exposed::Yes,
-        no @ Exposed::No(_) if wish.exposed == Exposed::Unsaid => wish.exposed = no,
-        Exposed::No(_) => {}
+        Exposed::No(_) if wish.exposed != Exposed::Unsaid => {}
+        no @ Exposed::No(_) => wish.exposed = no,
     }
+}
+
+fn add_traefik(wish: &mut Wish, mut traefik: Traefik) {
+    expose(wish, std::mem::take(&mut traefik.exposed));
     match (&wish.network, traefik.network) {
         (Some(ours), Some(theirs)) if *ours != theirs => {
             let theirs =

@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | `address` | hosts and paths as nginx has them |
+//! | `checks` | whether a value that does nothing here is one |
 //! | `multiports` | `VIRTUAL_HOST_MULTIPORTS` |
 //! | `variables` | every variable and label there is, one row each |
 //! | `yaml` | as much of YAML as that needs |
@@ -10,6 +11,7 @@
 //! A prefix is one of text here, as in nginx: `/api` has `/apiary`, too. A host in an expression comes after all others.
 
 mod address;
+mod checks;
 mod multiports;
 mod variables;
 mod yaml;
@@ -22,6 +24,8 @@ use crate::verdict::{Outcome, Verdict};
 use crate::wish::{Exposed, Rewrite, RouteSpec, Scheme, ServiceSpec, TlsSpec, Words};
 
 use variables::Draft;
+#[cfg(test)]
+pub(crate) use variables::rows;
 
 /// What the variables of one container say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +136,15 @@ fn finish(mut draft: Draft) -> NginxProxy {
         }
     }
     draft.blame(label, &problems);
-    let exposed = if routes.is_empty() { Exposed::Unsaid } else { Exposed::Yes };
+    let is_said = draft.verdicts.iter().any(|verdict| verdict.label == label);
+    let exposed = match routes.is_empty() {
+        false => Exposed::Yes,
+        true if is_said => Exposed::No(label.to_owned()),
+        true => Exposed::Unsaid,
+    };
+    if !is_said {
+        draft.forget_others();
+    }
     NginxProxy { exposed, routes, services, verdicts: draft.verdicts }
 }
 
@@ -142,8 +154,8 @@ fn route(place: &Place, label: &str, draft: &Draft) -> Result<RouteSpec, String>
     let parts = host.rule.into_iter().chain(path.rule).collect();
     let shown = if place.path == "/" { String::new() } else { place.path.clone() };
     let other = match place.proto {
-        Proto::Other(name) => Some(format!("it is spoken to by {name}, which is not built")),
-        _ => None,
+        Proto::Other(name) => Some(format!("its replicas are to be spoken to by {name}, which is not built yet")),
+        proto => proto.scheme().obstacle(),
     };
     Ok(RouteSpec {
         dialect: Dialect::NginxProxy,

@@ -30,10 +30,13 @@ use divisi_model::Spec;
 
 use crate::dialect::Dialect;
 use crate::middleware::Middleware;
-use crate::verdict::{Outcome, Verdict};
+use crate::nearest::nearest;
+use crate::verdict::Verdict;
 use crate::wish::{Exposed, RouteSpec, ServiceSpec, Words};
 
 use draft::Draft;
+#[cfg(test)]
+pub(crate) use fields::{row_of, rows};
 use key::Key;
 
 /// What Traefik's own flags say.
@@ -43,13 +46,36 @@ pub struct Options {
     pub exposed_by_default: bool,
     /// The rule of a router without one, as with `--providers.docker.defaultrule`.
     pub default_rule: String,
+    /// Which entry points are divisi's. A router that is only at others is not meant for those who come to this one.
+    pub entrypoints: Vec<String>,
     /// Whether one label that cannot be read costs the whole container.
     pub strict: bool,
 }
 
+impl Options {
+    /// Checks a default rule before there is a container that it is for.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_default_rule(text: &str) -> Result<(), String> {
+        let example = Words { service: "web", project: "shop", container: "shop-web-1", ..Words::default() };
+        // Labels are those of a container; what they say is not known yet.
+        if text.is_empty() || text.contains(".Labels") {
+            return name::default_rule(text, &example).map(drop);
+        }
+        rule::parse(&name::default_rule(text, &example)?).map(drop).map_err(|fault| fault.to_string())
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Self { exposed_by_default: false, default_rule: "Host(`{{ normalize .Name }}`)".to_owned(), strict: false }
+        Self {
+            exposed_by_default: false,
+            default_rule: "Host(`{{ normalize .Name }}`)".to_owned(),
+            // What people call them who have one for everybody.
+            entrypoints: ["web", "http", "websecure", "https"].map(str::to_owned).to_vec(),
+            strict: false,
+        }
     }
 }
 
@@ -64,14 +90,17 @@ pub(crate) struct Traefik {
     pub(crate) verdicts: Vec<Verdict>,
 }
 
-/// Reads every label whose name begins with `traefik.`, in whatever case. What they want of a service comes on top of `base`.
+/// Reads every label whose name begins with `traefik.`, in whatever case, or nearly so. What they want of a service comes on top of `base`.
 pub(crate) fn read(words: &Words<'_>, base: &Spec, options: &Options) -> Traefik {
     let mut labels: Vec<_> = words.labels.iter().copied().filter(|(label, _)| is_ours(label)).collect();
     labels.sort_unstable();
     let mut draft = Draft::new(base);
     for (label, value) in labels {
         let value = value.trim();
-        let outcome = Key::read(label).map_or_else(Outcome::wrong, |key| draft.put(&key, label, value));
+        let outcome = match Key::read(label) {
+            Ok(key) => draft.put(&key, label, value),
+            Err(accepted) => draft.unknown(&Key::rest_of(label), label, value, accepted),
+        };
         let (label, value) = (label.to_owned(), value.to_owned());
         draft.verdicts.push(Verdict { dialect: Dialect::Traefik, label, value, outcome });
     }
@@ -86,6 +115,7 @@ pub(crate) fn read(words: &Words<'_>, base: &Spec, options: &Options) -> Traefik
     found
 }
 
+/// With one letter wrong, it is still to be heard of. Traffic is a word of others.
 fn is_ours(label: &str) -> bool {
-    label.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case("traefik."))
+    label.split_once('.').is_some_and(|(root, _)| nearest(root, ["traefik", "traffic"]) == Some("traefik"))
 }
