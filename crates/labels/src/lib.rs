@@ -31,6 +31,8 @@
 mod affinity;
 mod check;
 pub mod complaint;
+#[cfg(test)]
+mod coverage;
 pub mod dialect;
 pub mod docs;
 mod limits;
