@@ -14,7 +14,7 @@ use divisi_model::spec::Affinity;
 use crate::complaint::{Complaint, meant};
 use crate::dialect::Dialect;
 use crate::native::{self, MAIN, OfContainer, OfRoute, Strip};
-use crate::nearest::nearest;
+use crate::nearest::is_slip_of;
 use crate::row::{Of, PREFIX, Row};
 use crate::table::TABLE;
 use crate::verdict::{Outcome, Verdict};
@@ -93,10 +93,10 @@ pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, b
     reader.finish()
 }
 
-/// With a letter wrong in its first word, it is still to be heard of. A division is something else.
+/// With a letter wrong in its first word, it is still to be heard of.
 fn is_nearly_ours(label: &str) -> bool {
     let root = label.split_once('.').map_or("", |(root, _)| root);
-    root != "divisi" && nearest(root, ["divisi", "division"]) == Some("divisi")
+    root != "divisi" && is_slip_of(root, "divisi")
 }
 
 struct Reader<'a> {

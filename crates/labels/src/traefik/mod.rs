@@ -30,7 +30,7 @@ use divisi_model::Spec;
 
 use crate::dialect::Dialect;
 use crate::middleware::Middleware;
-use crate::nearest::nearest;
+use crate::nearest::is_slip_of;
 use crate::verdict::Verdict;
 use crate::wish::{Exposed, RouteSpec, ServiceSpec, Words};
 
@@ -115,7 +115,7 @@ pub(crate) fn read(words: &Words<'_>, base: &Spec, options: &Options) -> Traefik
     found
 }
 
-/// With one letter wrong, it is still to be heard of. Traffic is a word of others.
+/// With a letter wrong in its first word, it is still to be heard of.
 fn is_ours(label: &str) -> bool {
-    label.split_once('.').is_some_and(|(root, _)| nearest(root, ["traefik", "traffic"]) == Some("traefik"))
+    label.split_once('.').is_some_and(|(root, _)| is_slip_of(root, "traefik"))
 }
