@@ -71,7 +71,9 @@ fn bound(wish: &mut Wish) {
     for verdict in &mut wish.verdicts {
         verdict.outcome = std::mem::replace(&mut verdict.outcome, Outcome::Used).bounded();
     }
-    for closed in wish.routes.iter_mut().filter_map(|route| route.closed.as_mut()) {
+    let routes = wish.routes.iter_mut().filter_map(|route| route.closed.as_mut());
+    let services = wish.services.iter_mut().filter_map(|service| service.closed.as_mut());
+    for closed in routes.chain(services) {
         *closed = Said(closed).to_string();
     }
 }

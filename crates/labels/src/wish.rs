@@ -108,6 +108,10 @@ pub struct ServiceSpec {
     pub scheme: Scheme,
     /// Whether it sees the host that the client asked for, and not its own.
     pub pass_host: bool,
+    /// The middlewares before it. The routes of its own container have them behind theirs; one of another container has not.
+    pub middlewares: Vec<String>,
+    /// Why it serves nobody, whoever leads to it.
+    pub closed: Option<String>,
     /// What is wanted of it.
     pub spec: Spec,
 }

@@ -119,6 +119,10 @@ fn shown(wish: &Wish) -> String {
         if spec.ejection != plain.ejection {
             write!(shown, " {:?}", spec.ejection).expect("memory");
         }
+        if !service.middlewares.is_empty() {
+            write!(shown, " behind {}", service.middlewares.join(",")).expect("memory");
+        }
+        service.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
         line(shown);
     }
     for verdict in &wish.verdicts {

@@ -210,6 +210,8 @@ fn service(place: &Place, name: &str, spec: &Spec) -> ServiceSpec {
         port: place.port,
         scheme: place.proto.scheme(),
         pass_host: true,
+        middlewares: Vec::new(),
+        closed: place.proto.scheme().obstacle(),
         spec: spec.clone(),
     }
 }

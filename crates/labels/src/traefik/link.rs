@@ -74,8 +74,9 @@ fn without_effect(verdicts: &mut [Verdict], why: &str) {
 
 fn service((name, service): (String, Service)) -> ServiceSpec {
     let spec = service.spec();
-    let Service { port, scheme, pass_host, .. } = service;
-    ServiceSpec { dialect: Dialect::Traefik, name, port, scheme, pass_host, spec }
+    let closed = service.closed();
+    let Service { port, scheme, pass_host, middlewares, .. } = service;
+    ServiceSpec { dialect: Dialect::Traefik, name, port, scheme, pass_host, middlewares, closed, spec }
 }
 
 fn middleware(name: String, parts: &[middlewares::Part]) -> Middleware {
@@ -104,9 +105,9 @@ impl Linker<'_> {
         let behind = self.services.iter().find(|(known, _)| *known == service).map(|(_, service)| service);
         let mut middlewares = router.middlewares;
         middlewares.extend(behind.iter().flat_map(|service| service.middlewares.iter().cloned()));
-        let closed = router.broken.or(missing).or_else(|| behind.and_then(|service| service.broken.clone()));
-        let closed = closed.or_else(|| self.elsewhere(&name, &router.entrypoints));
-        let closed = closed.or_else(|| behind.and_then(|service| service.scheme.obstacle()));
+        // Asked even where there is another reason, for its label is told what becomes of it.
+        let elsewhere = self.elsewhere(&name, &router.entrypoints);
+        let closed = router.broken.or(missing).or(elsewhere).or_else(|| behind.and_then(Service::closed));
         Some(RouteSpec {
             dialect: Dialect::Traefik,
             label,

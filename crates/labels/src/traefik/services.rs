@@ -65,6 +65,11 @@ impl Service {
         }
     }
 
+    /// Why it serves nobody.
+    pub(crate) fn closed(&self) -> Option<String> {
+        self.broken.clone().or_else(|| self.scheme.obstacle())
+    }
+
     /// What is wanted of it.
     pub(crate) fn spec(&self) -> Spec {
         let mut spec = self.spec.clone();
