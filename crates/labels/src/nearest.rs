@@ -9,9 +9,14 @@ pub(crate) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str
         return None;
     }
     let written = plain(written);
-    let distances = words.into_iter().map(|word| (distance(&written, &plain(word)), word));
+    let farthest = written.len().div_ceil(4).min(3);
+    let distances = words.into_iter().filter_map(|word| {
+        let other = plain(word);
+        // One of another length is at least that far.
+        (written.len().abs_diff(other.len()) <= farthest).then(|| (distance(&written, &other), word))
+    });
     let (far, word) = distances.min_by_key(|(far, _)| *far)?;
-    (far <= written.len().div_ceil(4).min(3)).then_some(word)
+    (far <= farthest).then_some(word)
 }
 
 /// Whether that is the word with at most one slip of the pen in it, or in other letters.

@@ -57,6 +57,15 @@ pub fn read<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spe
     Reading { spec: native.spec, weight: native.container.weight, complaints: complaints.collect() }
 }
 
+/// What our labels say of a service on top of `base`.
+pub(crate) fn spec<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Spec {
+    let is_of_service = |label: &str| {
+        let row = TABLE.iter().find(|row| label.strip_prefix(PREFIX) == Some(row.key));
+        row.is_some_and(|row| matches!(row.of, Of::Service { .. }))
+    };
+    native(labels.into_iter().filter(|(label, _)| is_of_service(label)), base).spec
+}
+
 /// Labels have no order. They are read in that of the table, so that the same ones always come to the same.
 pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Native {
     let labels: Vec<_> = labels.into_iter().map(|(label, value)| (label, value.trim())).collect();

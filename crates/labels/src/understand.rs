@@ -17,6 +17,9 @@ const ENABLE: &str = "divisi.enable";
 /// Most labels of a container: far more than any has, and few enough that looking through all of them for each costs nothing.
 const MOST: usize = 1000;
 
+/// Most routes of a container. A few of them cannot be left out: their requests might find another, wider one.
+const MOST_ROUTES: usize = 4096;
+
 /// How containers are read: what flags say.
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
@@ -49,10 +52,11 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
         wish.verdicts.extend(found.verdicts);
     }
     for service in wish.services.iter_mut().filter(|service| service.dialect != Dialect::Native) {
-        service.spec = reading::native(ours.iter().copied(), &service.spec).spec;
+        service.spec = reading::spec(ours.iter().copied(), &service.spec);
     }
-    if let Some(label) = off {
-        wish.exposed = Exposed::No(label);
+    let many = (wish.routes.len() > MOST_ROUTES).then(|| format!("more than {MOST_ROUTES} routes"));
+    if let Some(why) = off.or(many) {
+        wish.exposed = Exposed::No(why);
         wish.routes.clear();
     }
     bound(&mut wish);
@@ -162,6 +166,31 @@ mod tests {
         assert_eq!(wish(&[], traefik::Options::default()).exposed, Exposed::Unsaid);
         let all = wish(&[], traefik::Options { exposed_by_default: true, ..Default::default() });
         assert_eq!((all.routes.len(), all.exposed), (1, Exposed::Yes));
+    }
+
+    #[test]
+    fn more_than_anybody_writes_is_not_exposed() {
+        let hosts = |route: usize| (0..256).map(|host| format!("h{host}.r{route}")).collect::<Vec<_>>().join(",");
+        let labels: Vec<_> = (0..17).map(|route| (format!("divisi.r{route}.host"), hosts(route))).collect();
+        let labels: Vec<_> = labels.iter().map(|(label, value)| (label.as_str(), value.as_str())).collect();
+        assert_eq!(wish(&labels[..16], traefik::Options::default()).routes.len(), MOST_ROUTES);
+        let many = wish(&labels, traefik::Options::default());
+        assert_eq!((many.routes.len(), many.exposed), (0, Exposed::No("more than 4096 routes".to_owned())));
+        let many = wish(&[("divisi.host", "a.com")].repeat(MOST + 1), traefik::Options::default());
+        assert_eq!((many.routes.len(), many.exposed), (0, Exposed::No("more than 1000 labels".to_owned())));
+    }
+
+    #[test]
+    fn regular_expressions_are_counted() {
+        let rule = "HostRegexp(`a+`)||".repeat(49) + "Host(`a`)";
+        let labels: Vec<_> = (0..6).map(|at| format!("traefik.http.routers.r{at}.rule")).collect();
+        let labels: Vec<_> = labels.iter().map(|label| (label.as_str(), rule.as_str())).collect();
+        let found = wish(&labels, traefik::Options::default());
+        assert_eq!((found.routes.len(), found.verdicts.iter().filter(|verdict| verdict.is_wrong()).count()), (5, 1));
+        let hosts = (0..257).map(|at| format!("~^a{at}$")).collect::<Vec<_>>().join(",");
+        let words = Words { environment: &[("VIRTUAL_HOST", &hosts)], ..Words::default() };
+        let found = understand(&words, &Spec::default(), &Reader::default());
+        assert_eq!((found.routes.len(), found.verdicts[0].is_wrong()), (256, true));
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub(crate) struct NginxProxy {
 /// nginx looks for the host, and then for the path: no path is as much as a better host.
 const HOST_FIRST: i64 = 1_000_000;
 
+/// Most regular expressions of one container: each takes time to compile.
+const MOST_EXPRESSIONS: usize = 256;
+
 /// One path of one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
@@ -124,7 +127,13 @@ fn finish(mut draft: Draft) -> NginxProxy {
     let mut problems = Vec::new();
     let mut routes: Vec<RouteSpec> = Vec::new();
     let mut services: Vec<ServiceSpec> = Vec::new();
+    let mut expressions = 0;
     for place in &places {
+        expressions += usize::from(place.host.starts_with('~')) + usize::from(place.path.starts_with('~'));
+        if expressions > MOST_EXPRESSIONS {
+            problems.push(format!("more than {MOST_EXPRESSIONS} regular expressions; the others are left out"));
+            break;
+        }
         match route(place, label, &draft) {
             Ok(route) => {
                 if services.iter().all(|service| service.name != route.service) {

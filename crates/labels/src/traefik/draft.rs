@@ -15,6 +15,13 @@ use crate::nearest::nearest;
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::Exposed;
 
+/// Most regular expressions of one container.
+const MOST_EXPRESSIONS: usize = 256;
+
+fn is_rule(label: &str) -> bool {
+    label.to_lowercase().ends_with(".rule")
+}
+
 /// What is read so far.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -26,6 +33,8 @@ pub(crate) struct Draft {
     pub(crate) middlewares: Named<Vec<Part>>,
     /// Whether there is something for TCP or UDP.
     pub(crate) is_tcp: bool,
+    /// How many regular expressions there are in its rules, at most.
+    expressions: usize,
     pub(crate) verdicts: Vec<Verdict>,
 }
 
@@ -83,6 +92,7 @@ impl Draft {
             services: Named::default(),
             middlewares: Named::default(),
             is_tcp: false,
+            expressions: 0,
             verdicts: Vec::new(),
         }
     }
@@ -102,6 +112,10 @@ impl Draft {
         match found.place {
             Place::Enable => self.enable(label, value),
             Place::Network => network_name(value).map(|name| self.network = Some(name)).into(),
+            Place::Router(_) if is_rule(label) && self.has_too_many_expressions(value) => {
+                routers::leave_out(self.routers.entry(found.name, Router::default), label);
+                Outcome::wrong(format!("more than {MOST_EXPRESSIONS} regular expressions on one container"))
+            }
             Place::Router(set) => set(self.routers.entry(found.name, Router::default), said),
             Place::Service(set) => {
                 let base = &self.base;
@@ -136,7 +150,7 @@ impl Draft {
                 self.services.entry(found.name, || Service::new(base)).broken.get_or_insert_with(why);
                 "its routes are closed, for it might have guarded them"
             }
-            _ if label.to_lowercase().ends_with(".rule") => {
+            _ if is_rule(label) => {
                 routers::leave_out(self.routers.entry(found.name, Router::default), label);
                 "its router is left out, for the default rule might be more open"
             }
@@ -146,6 +160,12 @@ impl Draft {
             }
         };
         Outcome::wrong(format!("it is empty: is the variable set? Until it is, or the label is gone, {done}"))
+    }
+
+    /// Each takes time to compile, and containers are read one after the other. A brace may begin one of Traefik 2.
+    fn has_too_many_expressions(&mut self, rule: &str) -> bool {
+        self.expressions += rule.to_ascii_lowercase().matches("regexp").count() + rule.matches('{').count();
+        self.expressions > MOST_EXPRESSIONS
     }
 
     /// Who cannot be understood here is not exposed: the other way round, `flase` would publish the container.
