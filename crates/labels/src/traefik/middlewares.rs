@@ -90,6 +90,9 @@ pub(crate) fn put(middleware: &mut Vec<Part>, parts: &[&str], said: Said<'_>) ->
         Some(Kind::Guards) => {
             Outcome::Approximated(format!("{kind} guards and is not built yet; routes that name it are closed"))
         }
+        Some(Kind::Shapes) if to_https(&kind, &field, said.value) => Outcome::Approximated(
+            "redirectscheme is not built yet; routes without TLS are served without it, after all others".to_owned(),
+        ),
         Some(Kind::Shapes) => Outcome::Approximated(format!("{kind} is not built yet; routes are served without it")),
         Some(Kind::Chains) => field_of(&kind, &field, "middlewares", said.value),
         Some(Kind::Rewrites("path")) if field == "path" && !said.value.starts_with('/') => {
@@ -105,6 +108,10 @@ pub(crate) fn put(middleware: &mut Vec<Part>, parts: &[&str], said: Said<'_>) ->
 /// Of all that `headers` does this alone lets only some through.
 fn closes_hosts(kind: &str, field: &str) -> bool {
     kind == "headers" && nearest(field, ["allowedhosts"]).is_some()
+}
+
+fn to_https(kind: &str, field: &str, value: &str) -> bool {
+    kind == "redirectscheme" && field == "scheme" && value.eq_ignore_ascii_case("https")
 }
 
 fn field_of(kind: &str, field: &str, wanted: &str, value: &str) -> Outcome {
@@ -145,6 +152,7 @@ pub(crate) fn effect(parts: &[Part]) -> Effect {
         Some(Kind::Shapes) if parts.iter().any(|part| closes_hosts(kind, &part.field)) => {
             Effect::Closes("refuses hosts (headers.allowedHosts), which is not built yet".to_owned())
         }
+        Some(Kind::Shapes) if parts.iter().any(|part| to_https(kind, &part.field, &part.value)) => Effect::ToHttps,
         Some(Kind::Shapes) => Effect::Left,
         Some(Kind::Chains) => match list("middlewares") {
             names if names.is_empty() => Effect::Closes("is a chain of nothing that can be read".to_owned()),
