@@ -65,8 +65,13 @@ pub fn apply<'a>(route: &mut RouteSpec, known: &dyn Fn(&str) -> Option<&'a Middl
     route.rewrites.extend(rewrites);
     // One that is closed stays before wider ones, which would serve its requests.
     if is_last && route.closed.is_none() {
-        route.priority = Some(LAST + route.priority.unwrap_or_default().clamp(LAST / 2, -LAST / 2));
+        route.priority = Some(after_all_others(route.priority));
     }
+}
+
+/// The priority of a route that comes after all others, in the order of such routes among each other.
+pub(crate) fn after_all_others(priority: Option<i64>) -> i64 {
+    LAST + priority.unwrap_or_default().clamp(LAST / 2, -LAST / 2)
 }
 
 fn is_secure(route: &RouteSpec) -> bool {

@@ -6,7 +6,7 @@ use super::rule::{self, Parsed};
 use super::services::{Service, did_you_mean};
 use super::{Options, Traefik, middlewares, name};
 use crate::dialect::Dialect;
-use crate::middleware::Middleware;
+use crate::middleware::{Middleware, after_all_others};
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::{Exposed, RouteSpec, ServiceSpec, Words};
 
@@ -107,12 +107,15 @@ impl Linker<'_> {
         middlewares.extend(behind.iter().flat_map(|service| service.middlewares.iter().cloned()));
         // Asked even where there is another reason, for its label is told what becomes of it.
         let elsewhere = self.elsewhere(&name, &router.entrypoints);
+        let priority = router.priority.or_else(|| i64::try_from(text.len()).ok());
+        // Who comes to divisi would not come to it. It answers them only where no other route does.
+        let priority = if elsewhere.is_some() { Some(after_all_others(priority)) } else { priority };
         let closed = router.broken.or(missing).or(elsewhere).or_else(|| behind.and_then(Service::closed));
         Some(RouteSpec {
             dialect: Dialect::Traefik,
             label,
             rule: parsed.rule,
-            priority: router.priority.or_else(|| i64::try_from(text.len()).ok()),
+            priority,
             text,
             service,
             rewrites: Vec::new(),
