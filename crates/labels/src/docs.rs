@@ -10,8 +10,7 @@ pub fn text() -> String {
     let mut text =
         "Labels of a container that say which requests lead to it, and what is wanted of its service. The flag or the \
          variable sets the same for all services. A second route to the same container has a name in its labels: \
-         divisi.NAME.host. \
-         The labels of routes, network and enable are read and checked, but not served yet.\n"
+         divisi.NAME.host.\n"
             .to_owned();
     for row in TABLE {
         // Writing to memory does not fail.

@@ -33,6 +33,8 @@ mod affinity;
 mod check;
 pub mod complaint;
 mod concern;
+#[cfg(test)]
+mod coverage;
 pub mod dialect;
 pub mod docs;
 mod limits;

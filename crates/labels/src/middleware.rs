@@ -3,6 +3,7 @@
 //! A route never becomes more open than its owner wrote it. A middleware that guards, and one that nobody knows, closes the
 //! routes that name it. One that only shapes is left out.
 
+use crate::complaint::Said;
 use crate::wish::{Rewrite, RouteSpec};
 
 /// One of them.
@@ -21,6 +22,9 @@ pub enum Effect {
     Rewrite(Rewrite),
     /// It is left out.
     Left,
+    /// It sends everybody on to https, so that its route serves nobody without TLS. It is left out, and a route without TLS that
+    /// names it comes after all others: beside it stands the one to which it would have sent, with what guards that.
+    ToHttps,
     /// It closes the routes that name it; why.
     Closes(String),
     /// It is several others, one after the other.
@@ -30,16 +34,19 @@ pub enum Effect {
 /// How deep chains may name chains, and how many middlewares a route may come to: anyone may write chains of chains.
 const MOST: usize = 100;
 
+/// Below every priority that anybody writes.
+const LAST: i64 = -1_000_000_000_000;
+
 /// Puts what the middlewares of a route do into its place. `known` has those of all containers, for one may use what another
 /// one says; a name that `passed_over` holds is left out whatever it is.
 pub fn apply(route: &mut RouteSpec, mut known: impl FnMut(&str) -> Option<Middleware>, passed_over: &[String]) {
     let mut next: Vec<String> = route.middlewares.iter().rev().cloned().collect();
     let mut rewrites = Vec::new();
-    let mut count = 0;
+    let (mut count, mut is_last) = (0, false);
     while let Some(reference) = next.pop() {
         count += 1;
         if count > MOST {
-            close(route, format!("its middlewares name more than {MOST} others, or themselves"));
+            close(route, &format!("its middlewares name more than {MOST} others, or themselves"));
             break;
         }
         let bare = reference.strip_suffix("@docker").unwrap_or(&reference);
@@ -49,15 +56,30 @@ pub fn apply(route: &mut RouteSpec, mut known: impl FnMut(&str) -> Option<Middle
         match known(bare).map(|middleware| middleware.effect) {
             Some(Effect::Rewrite(rewrite)) => rewrites.push(rewrite),
             Some(Effect::Left) => {}
-            Some(Effect::Closes(why)) => close(route, format!("middleware {reference:?} {why}")),
+            Some(Effect::ToHttps) => is_last |= !is_secure(route),
+            Some(Effect::Closes(why)) => close(route, &format!("middleware {reference:?} {why}")),
             Some(Effect::Chain(names)) => next.extend(names.iter().rev().cloned()),
-            None => close(route, format!("middleware {reference:?} is not known here, and might guard it")),
+            None => close(route, &format!("middleware {reference:?} is not known here, and might guard it")),
         }
     }
     route.rewrites.extend(rewrites);
+    // One that is closed stays before wider ones, which would serve its requests.
+    if is_last && route.closed.is_none() {
+        route.priority = Some(after_all_others(route.priority));
+    }
+}
+
+/// The priority of a route that comes after all others, in the order of such routes among each other.
+pub(crate) fn after_all_others(priority: Option<i64>) -> i64 {
+    LAST + priority.unwrap_or_default().clamp(LAST / 2, -LAST / 2)
+}
+
+fn is_secure(route: &RouteSpec) -> bool {
+    let is_for_tls = |name: &String| ["websecure", "https"].iter().any(|word| word.eq_ignore_ascii_case(name));
+    route.tls.is_some() || route.entrypoints.iter().any(is_for_tls)
 }
 
 /// The first reason is the one that is told.
-pub(crate) fn close(route: &mut RouteSpec, why: String) {
-    route.closed.get_or_insert(why);
+fn close(route: &mut RouteSpec, why: &str) {
+    route.closed.get_or_insert_with(|| Said(why).to_string());
 }

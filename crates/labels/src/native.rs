@@ -287,5 +287,14 @@ fn each(parts: &[Part]) -> Vec<Option<&Part>> {
 /// A port of a container, of which our labels have said everything else.
 pub(crate) fn service(name: &str, port: Option<u16>, spec: divisi_model::Spec) -> ServiceSpec {
     let name = name.to_owned();
-    ServiceSpec { dialect: Dialect::Native, name, port, scheme: Scheme::Http, pass_host: true, spec }
+    ServiceSpec {
+        dialect: Dialect::Native,
+        name,
+        port,
+        scheme: Scheme::Http,
+        pass_host: true,
+        middlewares: Vec::new(),
+        closed: None,
+        spec,
+    }
 }

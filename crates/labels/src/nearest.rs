@@ -9,9 +9,19 @@ pub(crate) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str
         return None;
     }
     let written = plain(written);
-    let distances = words.into_iter().map(|word| (distance(&written, &plain(word)), word));
+    let farthest = written.len().div_ceil(4).min(3);
+    let distances = words.into_iter().filter_map(|word| {
+        let other = plain(word);
+        // One of another length is at least that far.
+        (written.len().abs_diff(other.len()) <= farthest).then(|| (distance(&written, &other), word))
+    });
     let (far, word) = distances.min_by_key(|(far, _)| *far)?;
-    (far <= written.len().div_ceil(4).min(3)).then_some(word)
+    (far <= farthest).then_some(word)
+}
+
+/// Whether that is the word with at most one slip of the pen in it, or in other letters.
+pub(crate) fn is_slip_of(written: &str, word: &str) -> bool {
+    written.len() <= LONGEST && distance(&plain(written), &plain(word)) <= 1
 }
 
 /// Separators are the first thing that one gets wrong.
@@ -38,4 +48,25 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     rows[2][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_slip_of;
+
+    #[test]
+    fn one_slip_is_no_other_word() {
+        for (written, word, right) in [
+            ("treafik", "traefik", true),
+            ("TRAEFIK", "traefik", true),
+            ("trafik", "traefik", true),
+            ("traffic", "traefik", false),
+            ("devisi", "divisi", true),
+            ("devise", "divisi", false),
+            ("division", "divisi", false),
+            ("", "divisi", false),
+        ] {
+            assert_eq!(is_slip_of(written, word), right, "{written}");
+        }
+    }
 }

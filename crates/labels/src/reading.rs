@@ -14,6 +14,7 @@ use divisi_model::spec::Affinity;
 use crate::complaint::{Complaint, meant};
 use crate::dialect::Dialect;
 use crate::native::{self, MAIN, OfContainer, OfRoute, Strip};
+use crate::nearest::is_slip_of;
 use crate::row::{Of, PREFIX, Row};
 use crate::table::TABLE;
 use crate::verdict::{Outcome, Verdict};
@@ -37,43 +38,46 @@ pub(crate) struct Native {
     pub(crate) container: OfContainer,
     pub(crate) routes: Vec<RouteSpec>,
     pub(crate) services: Vec<ServiceSpec>,
+    /// The label because of which there is no route where one was meant.
+    pub(crate) left_out: Option<String>,
     pub(crate) verdicts: Vec<Verdict>,
 }
 
 /// Reads every `divisi.*` label on top of `base`, for who is interested in the service only. A label that cannot be read is a
 /// complaint and loses only itself; an empty one counts as not set, because that is how Compose writes a variable that is not.
+/// Who is interested in routes, too, takes [`crate::understand()`].
 pub fn read<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Reading {
     let native = native(labels, base);
     let complaints = native.verdicts.into_iter().filter_map(|verdict| match verdict.outcome {
         Outcome::Wrong { accepted, meant } => {
             Some(Complaint { label: verdict.label, value: verdict.value, accepted, suggestion: meant })
         }
-        Outcome::Ignored(_) => None,
-        Outcome::Used | Outcome::Approximated(_) => is_unserved(&verdict.label).then(|| {
-            let accepted = "read, but not served yet: all requests go to one service".to_owned();
-            Complaint { label: verdict.label, value: verdict.value, accepted, suggestion: None }
-        }),
+        Outcome::Used | Outcome::Approximated(_) | Outcome::Ignored(_) => None,
     });
     Reading { spec: native.spec, weight: native.container.weight, complaints: complaints.collect() }
 }
 
-/// Whether a label is about routes: whoever writes one is told that it does nothing yet, and not left to wonder.
-fn is_unserved(label: &str) -> bool {
-    let key = label.strip_prefix(PREFIX).unwrap_or(label);
-    let row = |key| TABLE.iter().find(|row| row.key == key);
-    let found = row(key).or_else(|| row(key.split_once('.')?.1));
-    found.is_some_and(|row| row.key != "weight" && !matches!(row.of, Of::Service { .. }))
+/// What our labels say of a service on top of `base`.
+pub(crate) fn spec<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Spec {
+    let is_of_service = |label: &str| {
+        let row = TABLE.iter().find(|row| label.strip_prefix(PREFIX) == Some(row.key));
+        row.is_some_and(|row| matches!(row.of, Of::Service { .. }))
+    };
+    native(labels.into_iter().filter(|(label, _)| is_of_service(label)), base).spec
 }
 
 /// Labels have no order. They are read in that of the table, so that the same ones always come to the same.
 pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Native {
-    let ours = labels.into_iter().filter_map(|(label, value)| Some((label.strip_prefix(PREFIX)?, value.trim())));
+    let labels: Vec<_> = labels.into_iter().map(|(label, value)| (label, value.trim())).collect();
+    let ours = labels.iter().filter_map(|(label, value)| Some((label.strip_prefix(PREFIX)?, *value)));
     let mut ours: BTreeMap<&str, &str> = ours.collect();
+    let nearly_ours: BTreeMap<&str, &str> = labels.iter().copied().filter(|(label, _)| is_nearly_ours(label)).collect();
     let mut reader = Reader {
         spec: base.clone(),
         container: OfContainer::default(),
         routes: BTreeMap::new(),
         verdicts: Vec::new(),
+        left_out: None,
         says_affinity: false,
     };
     for row in TABLE {
@@ -89,9 +93,19 @@ pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, b
         }
     }
     for (key, value) in ours {
-        reader.unknown(key, value);
+        reader.unknown(&format!("{PREFIX}{key}"), key, value);
+    }
+    for (label, value) in nearly_ours {
+        let key = label.split_once('.').map_or("", |(_, key)| key);
+        reader.unknown(label, key, value);
     }
     reader.finish()
+}
+
+/// With a letter wrong in its first word, it is still to be heard of.
+pub(crate) fn is_nearly_ours(label: &str) -> bool {
+    let root = label.split_once('.').map_or("", |(root, _)| root);
+    root != "divisi" && is_slip_of(root, "divisi")
 }
 
 struct Reader<'a> {
@@ -99,6 +113,7 @@ struct Reader<'a> {
     container: OfContainer,
     routes: BTreeMap<&'a str, Draft>,
     verdicts: Vec<Verdict>,
+    left_out: Option<String>,
     says_affinity: bool,
 }
 
@@ -108,19 +123,30 @@ struct Draft {
     route: OfRoute,
     /// The first label that says which requests.
     label: String,
-    /// The label without which it would be more open than its owner wrote it.
-    broken: Option<String>,
+    /// The label without which it would be more open than its owner wrote it, and what is wrong with it.
+    broken: Option<(String, &'static str)>,
 }
 
 impl<'a> Reader<'a> {
     /// `route` is the name of the route, where it is said.
     fn put(&mut self, row: &Row, key: &'a str, route: Option<&'a str>, value: &str) {
-        let outcome = if value.is_empty() {
-            Outcome::Ignored("it is empty, which counts as not set".to_owned())
-        } else {
-            self.set(row, key, route, value).into()
-        };
+        let outcome =
+            if value.is_empty() { self.empty(row, key, route) } else { self.set(row, key, route, value).into() };
         self.judge(key, value, outcome);
+    }
+
+    /// That is how Compose writes a variable that is not set. It counts as not set, but where the label keeps something from
+    /// clients: `divisi.host: ${HOST}` beside `divisi.path: /admin` is not meant to open `/admin` on every host.
+    fn empty(&mut self, row: &Row, key: &str, route: Option<&'a str>) -> Outcome {
+        if row.is_enable() {
+            return Outcome::wrong("it is empty: is the variable set? Until then the container is not exposed");
+        }
+        if !matches!(row.of, Of::Route { narrows: true, .. }) {
+            return Outcome::Ignored("it is empty, which counts as not set".to_owned());
+        }
+        let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
+        draft.broken.get_or_insert_with(|| (format!("{PREFIX}{key}"), "is empty"));
+        Outcome::wrong(format!("it is empty: is the variable set? Write any where it narrows nothing; {WITHOUT}"))
     }
 
     fn set(&mut self, row: &Row, key: &str, route: Option<&'a str>, value: &str) -> Result<(), String> {
@@ -140,7 +166,7 @@ impl<'a> Reader<'a> {
                 draft.route = after;
             }
             Err(accepted) if narrows => {
-                draft.broken.get_or_insert_with(|| key.to_owned());
+                draft.broken.get_or_insert_with(|| (format!("{PREFIX}{key}"), UNREADABLE));
                 return Err(format!("{accepted}; {WITHOUT}"));
             }
             Err(accepted) => return Err(accepted),
@@ -170,13 +196,16 @@ impl<'a> Reader<'a> {
         let (name, _) = key.rsplit_once('.').unwrap_or((MAIN, key));
         match name_fault(name) {
             None => self.put(row, key, Some(name), value),
-            Some(fault) => self.judge(key, value, Outcome::wrong(fault)),
+            Some(fault) => {
+                self.left_out.get_or_insert_with(|| format!("{PREFIX}{key}"));
+                self.judge(key, value, Outcome::wrong(fault));
+            }
         }
     }
 
     /// There is no such label. If one that narrows a route is meant, the route would be too open without it.
-    fn unknown(&mut self, key: &'a str, value: &str) {
-        let complaint = Complaint::unknown(key, value);
+    fn unknown(&mut self, label: &str, key: &'a str, value: &str) {
+        let complaint = Complaint { label: label.to_owned(), ..Complaint::unknown(key, value) };
         let (name, last) = key.rsplit_once('.').unwrap_or((MAIN, key));
         let whole = meant(key).map(|row| (MAIN, row));
         let part = || meant(last).filter(|_| name_fault(name).is_none()).map(|row| (name, row));
@@ -185,16 +214,17 @@ impl<'a> Reader<'a> {
             return;
         };
         let mut verdict = Verdict::from(complaint);
-        let label = if name == MAIN { row.label() } else { format!("{PREFIX}{name}.{}", row.key) };
+        let right = if name == MAIN { row.label() } else { format!("{PREFIX}{name}.{}", row.key) };
         let narrows = matches!(row.of, Of::Route { narrows: true, .. });
         verdict.outcome = match row.of {
-            Of::Route { .. } => Outcome::Wrong { accepted: no_such_label(narrows), meant: Some(label) },
+            Of::Route { .. } => Outcome::Wrong { accepted: no_such_label(narrows), meant: Some(right) },
             Of::Service { .. } | Of::Container { .. } => {
                 Outcome::Wrong { accepted: no_such_label(false), meant: Some(row.label()) }
             }
         };
         if narrows {
-            self.routes.entry(name).or_default().broken.get_or_insert_with(|| key.to_owned());
+            let broken = || (label.to_owned(), UNREADABLE);
+            self.routes.entry(name).or_default().broken.get_or_insert_with(broken);
         }
         self.verdicts.push(verdict);
     }
@@ -210,8 +240,9 @@ impl<'a> Reader<'a> {
         let mut services = vec![native::service(MAIN, main, self.spec.clone())];
         let mut routes = Vec::new();
         for (name, draft) in drafts {
-            if let Some(broken) = draft.broken {
-                self.leave_out(name, &format!("{PREFIX}{broken}"));
+            if let Some((broken, fault)) = draft.broken {
+                self.leave_out(name, &format!("{broken} {fault}"));
+                self.left_out.get_or_insert(broken);
                 continue;
             }
             let (label, port) = (draft.label, draft.route.port);
@@ -229,10 +260,14 @@ impl<'a> Reader<'a> {
                     }
                     routes.extend(new);
                 }
-                Err(error) => self.amend(name, "host", &error),
+                Err(error) => {
+                    self.amend(name, "host", &error);
+                    self.left_out.get_or_insert(label);
+                }
             }
         }
-        Native { spec: self.spec, container: self.container, routes, services, verdicts: self.verdicts }
+        let Self { spec, container, verdicts, left_out, .. } = self;
+        Native { spec, container, routes, services, left_out, verdicts }
     }
 
     /// A label that could be read turns out to be wrong beside the others.
@@ -244,13 +279,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The rest of a route that would be too open without one of its labels.
-    fn leave_out(&mut self, name: &str, broken: &str) {
+    fn leave_out(&mut self, name: &str, why: &str) {
         let is_of_route = |row: &&Row| matches!(row.of, Of::Route { .. });
         let label = |row: &Row| if name == MAIN { row.label() } else { format!("{PREFIX}{name}.{}", row.key) };
         let labels: Vec<String> = TABLE.iter().filter(is_of_route).map(label).collect();
         let ours = |verdict: &&mut Verdict| labels.contains(&verdict.label) && verdict.outcome == Outcome::Used;
         for verdict in self.verdicts.iter_mut().filter(ours) {
-            verdict.outcome = Outcome::Ignored(format!("its route is left out, because {broken} cannot be read"));
+            verdict.outcome = Outcome::Ignored(format!("its route is left out, because {why}"));
         }
     }
 
@@ -268,6 +303,7 @@ impl<'a> Reader<'a> {
     }
 }
 
+const UNREADABLE: &str = "cannot be read";
 const WITHOUT: &str = "the route is left out, for it would be too open without";
 
 fn no_such_label(narrows: bool) -> String {

@@ -65,6 +65,11 @@ impl Row {
         }
     }
 
+    /// Whether it says that a container is to be reached, or that it is not.
+    pub(crate) fn is_enable(&self) -> bool {
+        self.key == "enable"
+    }
+
     /// Whether it takes the one place in which a spec says which requests belong together.
     pub(crate) fn is_affinity(&self) -> bool {
         matches!(self.key, "sticky" | "hash")

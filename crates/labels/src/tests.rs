@@ -225,14 +225,3 @@ fn the_docs_show_the_table() {
     }
     assert!(page == expected, "docs/labels.md is behind the table: UPDATE_DOCS=1 cargo test -p divisi-labels docs");
 }
-
-/// Nobody is left to wonder why a route that was written does nothing.
-#[test]
-fn routes_are_not_served_yet_and_that_is_said() {
-    let labels =
-        [("divisi.host", "shop.test"), ("divisi.admin.path", "/admin"), ("divisi.hold", "5s"), ("divisi.weight", "2")];
-    let complaints = read(labels, &Spec::default()).complaints;
-    let named: Vec<_> = complaints.iter().map(|complaint| complaint.label.as_str()).collect();
-    assert_eq!(named, ["divisi.host", "divisi.admin.path"]);
-    assert!(complaints.iter().all(|complaint| complaint.to_string().contains("not served yet")));
-}

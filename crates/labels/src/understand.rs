@@ -2,7 +2,7 @@
 
 use divisi_model::Spec;
 
-use crate::concern;
+use crate::complaint::Said;
 use crate::dialect::{Dialect, Dialects};
 use crate::nginx_proxy;
 use crate::reading::{self, Native};
@@ -13,6 +13,12 @@ use crate::wish::{Exposed, Wish, Words};
 
 /// The label that is asked first whether a container is to be reached.
 const ENABLE: &str = "divisi.enable";
+
+/// Most labels of a container: far more than any has, and few enough that looking through all of them for each costs nothing.
+const MOST: usize = 1000;
+
+/// Most routes of a container. A few of them cannot be left out: their requests might find another, wider one.
+const MOST_ROUTES: usize = 4096;
 
 /// How containers are read: what flags say.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +32,9 @@ pub struct Reader {
 /// Understands one container. What it wants of its service comes on top of `base`, and what our own labels say on top of what
 /// others do.
 pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
+    if words.labels.len() > MOST {
+        return too_much(base);
+    }
     let has = |dialect| reader.dialects.has(dialect);
     let ours: &[_] = if has(Dialect::Native) { words.labels } else { &[] };
     let native = reading::native(ours.iter().copied(), base);
@@ -37,22 +46,40 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
         add_traefik(&mut wish, traefik);
     }
     if let Some(found) = nginx_proxy {
-        if found.exposed == Exposed::Yes {
-            wish.exposed = Exposed::Yes;
-        }
+        expose(&mut wish, found.exposed);
         wish.routes.extend(found.routes);
         wish.services.extend(found.services);
         wish.verdicts.extend(found.verdicts);
     }
-    wish.verdicts.extend(concern::strays(words.labels, reader.dialects));
     for service in wish.services.iter_mut().filter(|service| service.dialect != Dialect::Native) {
-        service.spec = reading::native(ours.iter().copied(), &service.spec).spec;
+        service.spec = reading::spec(ours.iter().copied(), &service.spec);
     }
-    if let Some(label) = off {
-        wish.exposed = Exposed::No(label);
+    let many = (wish.routes.len() > MOST_ROUTES).then(|| format!("more than {MOST_ROUTES} routes"));
+    if let Some(why) = off.or(many) {
+        wish.exposed = Exposed::No(why);
         wish.routes.clear();
     }
+    bound(&mut wish);
     wish
+}
+
+/// Nothing is understood of a container with more labels than anybody writes, for a guard might be among those left out.
+fn too_much(base: &Spec) -> Wish {
+    let mut wish = from_native(reading::native([], base));
+    wish.exposed = Exposed::No(format!("more than {MOST} labels"));
+    wish
+}
+
+/// There are words of others in ours, and they go into logs and pages.
+fn bound(wish: &mut Wish) {
+    for verdict in &mut wish.verdicts {
+        verdict.outcome = std::mem::replace(&mut verdict.outcome, Outcome::Used).bounded();
+    }
+    let routes = wish.routes.iter_mut().filter_map(|route| route.closed.as_mut());
+    let services = wish.services.iter_mut().filter_map(|service| service.closed.as_mut());
+    for closed in routes.chain(services) {
+        *closed = Said(closed).to_string();
+    }
 }
 
 /// The label by which our own language says that the container is not to be reached, or might have said so: the other way
@@ -70,11 +97,16 @@ fn refused(native: &Native) -> Option<String> {
 }
 
 fn from_native(native: Native) -> Wish {
-    let is_exposed = native.container.enable == Some(true) || !native.routes.is_empty();
+    let exposed = match native.left_out {
+        _ if !native.routes.is_empty() => Exposed::Yes,
+        Some(label) => Exposed::No(label),
+        None if native.container.enable == Some(true) => Exposed::Yes,
+        None => Exposed::Unsaid,
+    };
     Wish {
         spec: native.spec,
         weight: native.container.weight,
-        exposed: if is_exposed { Exposed::Yes } else { Exposed::Unsaid },
+        exposed,
         network: native.container.network,
         routes: native.routes,
         services: native.services,
@@ -83,13 +115,18 @@ fn from_native(native: Native) -> Wish {
     }
 }
 
-fn add_traefik(wish: &mut Wish, mut traefik: Traefik) {
-    match traefik.exposed {
+/// One language is enough to expose a container; that another one's route cannot be read takes nothing from it.
+fn expose(wish: &mut Wish, said: Exposed) {
+    match said {
         Exposed::Unsaid => {}
         Exposed::Yes => wish.exposed = Exposed::Yes,
-        no @ Exposed::No(_) if wish.exposed == Exposed::Unsaid => wish.exposed = no,
-        Exposed::No(_) => {}
+        Exposed::No(_) if wish.exposed != Exposed::Unsaid => {}
+        no @ Exposed::No(_) => wish.exposed = no,
     }
+}
+
+fn add_traefik(wish: &mut Wish, mut traefik: Traefik) {
+    expose(wish, std::mem::take(&mut traefik.exposed));
     match (&wish.network, traefik.network) {
         (Some(ours), Some(theirs)) if *ours != theirs => {
             let theirs =
@@ -129,6 +166,31 @@ mod tests {
         assert_eq!(wish(&[], traefik::Options::default()).exposed, Exposed::Unsaid);
         let all = wish(&[], traefik::Options { exposed_by_default: true, ..Default::default() });
         assert_eq!((all.routes.len(), all.exposed), (1, Exposed::Yes));
+    }
+
+    #[test]
+    fn more_than_anybody_writes_is_not_exposed() {
+        let hosts = |route: usize| (0..256).map(|host| format!("h{host}.r{route}")).collect::<Vec<_>>().join(",");
+        let labels: Vec<_> = (0..17).map(|route| (format!("divisi.r{route}.host"), hosts(route))).collect();
+        let labels: Vec<_> = labels.iter().map(|(label, value)| (label.as_str(), value.as_str())).collect();
+        assert_eq!(wish(&labels[..16], traefik::Options::default()).routes.len(), MOST_ROUTES);
+        let many = wish(&labels, traefik::Options::default());
+        assert_eq!((many.routes.len(), many.exposed), (0, Exposed::No("more than 4096 routes".to_owned())));
+        let many = wish(&[("divisi.host", "a.com")].repeat(MOST + 1), traefik::Options::default());
+        assert_eq!((many.routes.len(), many.exposed), (0, Exposed::No("more than 1000 labels".to_owned())));
+    }
+
+    #[test]
+    fn regular_expressions_are_counted() {
+        let rule = "HostRegexp(`a+`)||".repeat(49) + "Host(`a`)";
+        let labels: Vec<_> = (0..6).map(|at| format!("traefik.http.routers.r{at}.rule")).collect();
+        let labels: Vec<_> = labels.iter().map(|label| (label.as_str(), rule.as_str())).collect();
+        let found = wish(&labels, traefik::Options::default());
+        assert_eq!((found.routes.len(), found.verdicts.iter().filter(|verdict| verdict.is_wrong()).count()), (5, 1));
+        let hosts = (0..257).map(|at| format!("~^a{at}$")).collect::<Vec<_>>().join(",");
+        let words = Words { environment: &[("VIRTUAL_HOST", &hosts)], ..Words::default() };
+        let found = understand(&words, &Spec::default(), &Reader::default());
+        assert_eq!((found.routes.len(), found.verdicts[0].is_wrong()), (256, true));
     }
 
     #[test]

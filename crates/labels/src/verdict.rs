@@ -42,6 +42,17 @@ impl Outcome {
         Self::Wrong { accepted: accepted.into(), meant: None }
     }
 
+    /// The same with its words in one line of bounded length, for there are words of others in them.
+    pub(crate) fn bounded(self) -> Self {
+        let bounded = |text: String| Said(&text).to_string();
+        match self {
+            Self::Used => Self::Used,
+            Self::Approximated(why) => Self::Approximated(bounded(why)),
+            Self::Ignored(why) => Self::Ignored(bounded(why)),
+            Self::Wrong { accepted, meant } => Self::Wrong { accepted: bounded(accepted), meant: meant.map(bounded) },
+        }
+    }
+
     /// The word for it, as reports show it.
     pub fn word(&self) -> &'static str {
         match self {

@@ -52,7 +52,8 @@ pub enum Exposed {
     Unsaid,
     /// It says so, or says how.
     Yes,
-    /// It says that it is not; by which label.
+    /// It says that it is not, or says how in a way that cannot be carried out; by which label. Nothing leads to it, not even
+    /// where a container without a word would be found.
     No(String),
 }
 
@@ -107,6 +108,10 @@ pub struct ServiceSpec {
     pub scheme: Scheme,
     /// Whether it sees the host that the client asked for, and not its own.
     pub pass_host: bool,
+    /// The middlewares before it. The routes of its own container have them behind theirs; one of another container has not.
+    pub middlewares: Vec<String>,
+    /// Why it serves nobody, whoever leads to it.
+    pub closed: Option<String>,
     /// What is wanted of it.
     pub spec: Spec,
 }
@@ -130,6 +135,14 @@ impl Scheme {
             Self::Http => "http",
             Self::Https => "https",
             Self::H2c => "h2c",
+        }
+    }
+
+    /// Why nobody is served where a replica is to be spoken to so; None where it can be done.
+    pub fn obstacle(self) -> Option<String> {
+        match self {
+            Self::Http => None,
+            scheme => Some(format!("its replicas are to be spoken to by {}, which is not built yet", scheme.name())),
         }
     }
 }

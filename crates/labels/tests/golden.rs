@@ -1,9 +1,12 @@
-//! What labels come to. Each file of `tests/golden` has cases: labels above, `---`, routes and verdicts below.
+//! What labels come to. Each file of `tests/golden` has cases: labels above, `---`, routes and verdicts below. Above, a line
+//! that begins with `#` says what is expected in words, `env` begins a variable, and `with` something about the container or
+//! what flags say (`with exposed-by-default`).
+//!
 //! `UPDATE_GOLDEN=1 cargo test -p divisi-labels --test golden` writes what stands below anew; read every change.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use divisi_labels::middleware::apply;
 use divisi_labels::{Exposed, Outcome, Reader, Wish, Words, understand};
@@ -14,8 +17,7 @@ const CASE: &str = "=== ";
 
 #[test]
 fn labels_come_to_what_the_files_say() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let mut files: Vec<_> = fs::read_dir(&folder).expect("the folder").flatten().map(|entry| entry.path()).collect();
+    let mut files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"));
     files.sort_unstable();
     assert!(files.len() >= 3, "one for each dialect");
     let mut behind = Vec::new();
@@ -32,22 +34,46 @@ fn labels_come_to_what_the_files_say() {
     assert!(behind.is_empty(), "{behind:#?}");
 }
 
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder").flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
 /// The case with what its labels come to.
 fn case(text: &str) -> String {
     let (name, rest) = text.split_once('\n').expect("the name of a case");
     let above = rest.split_once("---\n").map_or(rest, |(above, _)| above).trim_end();
     let mut labels = Vec::new();
     let mut environment = Vec::new();
+    let mut words = Words { service: "web", project: "shop", container: "shop-web-1", ..Words::default() };
+    let mut reader = Reader::default();
     for line in above.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(with) = line.strip_prefix("with ") {
+            set(&mut words, &mut reader, with);
+            continue;
+        }
         // Variables are told from labels as in a Compose file: by where they stand, here by a word before them.
         let (place, line) = line.strip_prefix("env ").map_or((&mut labels, line), |line| (&mut environment, line));
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
         place.push((key, value));
     }
-    let words =
-        Words { labels: &labels, environment: &environment, service: "web", project: "shop", container: "shop-web-1" };
-    let wish = understand(&words, &Spec::default(), &Reader::default());
+    let words = Words { labels: &labels, environment: &environment, ..words };
+    let wish = understand(&words, &Spec::default(), &reader);
     format!("{CASE}{name}\n{above}\n---\n{}\n", shown(&wish))
+}
+
+fn set<'a>(words: &mut Words<'a>, reader: &mut Reader, with: &'a str) {
+    let (what, value) = with.split_once('=').unwrap_or((with, ""));
+    match what {
+        "service" => words.service = value,
+        "project" => words.project = value,
+        "container" => words.container = value,
+        "exposed-by-default" => reader.traefik.exposed_by_default = true,
+        "strict" => reader.traefik.strict = true,
+        "default-rule" => value.clone_into(&mut reader.traefik.default_rule),
+        "entrypoints" => reader.traefik.entrypoints = value.split(',').map(str::to_owned).collect(),
+        _ => panic!("nothing is called {what}"),
+    }
 }
 
 fn shown(wish: &Wish) -> String {
@@ -93,6 +119,10 @@ fn shown(wish: &Wish) -> String {
         if spec.ejection != plain.ejection {
             write!(shown, " {:?}", spec.ejection).expect("memory");
         }
+        if !service.middlewares.is_empty() {
+            write!(shown, " behind {}", service.middlewares.join(",")).expect("memory");
+        }
+        service.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
         line(shown);
     }
     for verdict in &wish.verdicts {

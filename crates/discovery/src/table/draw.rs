@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use divisi_labels::{Exposed, RouteSpec, middleware};
+use divisi_labels::{Exposed, RouteSpec, ServiceSpec, middleware};
 use divisi_model::Slot;
 use divisi_model::route::{Conflict, Origin, Route, Rule, Way};
 use tracing::warn;
@@ -71,12 +71,13 @@ impl Table {
         let (mut routes, mut drawn, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         for spec in &lead.wish.routes {
             let mut spec = spec.clone();
+            let slot = self.target(key, &lead, &spec, now);
+            self.add_terms(&mut spec, &lead, slot);
             let known = |name: &str| {
                 asked.push(name.to_owned());
                 self.guards.find(key, name)
             };
             middleware::apply(&mut spec, known, &self.passed_over);
-            let slot = self.target(key, &lead, &spec, now);
             drawn.push(Drawn { name: spec.name.clone(), slot, closed: spec.closed.clone(), is_asked: true });
             let origin =
                 Origin { id: Arc::clone(&id), container: Arc::clone(&lead.name), label: spec.label.as_str().into() };
@@ -101,15 +102,26 @@ impl Table {
     }
 
     fn route(&self, spec: RouteSpec, lead: &Lead, slot: Slot, origin: Origin) -> Route {
-        let named =
-            |service: &&divisi_labels::ServiceSpec| (service.dialect, &service.name) == (spec.dialect, &spec.service);
-        let hides_host = lead.wish.services.iter().find(named).is_some_and(|service| !service.pass_host);
+        let hides_host = match own_service(lead, &spec) {
+            Some(service) => !service.pass_host,
+            None => self.services.get(slot).is_some_and(|served| served.terms().hides_host),
+        };
         let closed = spec.closed.map(Arc::from);
         let way = Way { slot, rewrites: spec.rewrites, closed, hides_host };
         let route = Route::new(spec.name, spec.rule, self.title(slot), origin).with_way(way);
         match spec.priority {
             Some(priority) => route.with_priority(priority),
             None => route,
+        }
+    }
+
+    /// A route to a service of its own container has what stands before that already; for one of another's it is added here.
+    fn add_terms(&self, spec: &mut RouteSpec, lead: &Lead, slot: Slot) {
+        let Some(served) = self.services.get(slot).filter(|_| own_service(lead, spec).is_none()) else { return };
+        let terms = served.terms();
+        spec.middlewares.extend(terms.middlewares.iter().cloned());
+        if spec.closed.is_none() {
+            spec.closed.clone_from(&terms.closed);
         }
     }
 
@@ -132,6 +144,11 @@ impl Table {
             }
         }
     }
+}
+
+/// The service that a route names, where its own container says it.
+fn own_service<'a>(lead: &'a Lead, spec: &RouteSpec) -> Option<&'a ServiceSpec> {
+    lead.wish.services.iter().find(|service| (service.dialect, &service.name) == (spec.dialect, &spec.service))
 }
 
 fn tell(conflict: &Conflict) {

@@ -163,6 +163,14 @@ impl Owners {
         }
     }
 
+    /// What is said of routes to that service may mean something else by now.
+    pub(super) fn touch_all_at(&mut self, slot: Slot) {
+        let leads = |owner: &Owner| owner.routes.iter().any(|route| route.slot == slot);
+        let meant: Vec<_> = self.by_key.iter().filter(|(_, owner)| leads(owner)).map(|(key, _)| key.clone()).collect();
+        self.dirty.extend(meant.iter().cloned());
+        self.again.extend(meant);
+    }
+
     /// What any of them says may mean something else by now.
     pub(super) fn touch_all(&mut self) {
         self.dirty.extend(self.by_key.keys().cloned());

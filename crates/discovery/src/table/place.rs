@@ -8,7 +8,7 @@ use divisi_labels::{Dialect, Exposed, ServiceSpec, Wish, Words};
 use divisi_model::{Readiness, Slot, Spec};
 
 use super::owner::Lead;
-use super::served::Key;
+use super::served::{Key, Terms};
 use super::{Table, settle};
 use crate::compose::ServiceKey;
 use crate::container::ContainerId;
@@ -23,6 +23,7 @@ struct Stake {
     /// The port that is said.
     port: Option<u16>,
     spec: Spec,
+    terms: Terms,
     /// Somebody has asked for it.
     is_asked: bool,
 }
@@ -57,6 +58,9 @@ impl Table {
                 }
             }
             if let (Some(age), Some(served)) = (&entry.wish.age, self.services.get_mut(*slot)) {
+                if served.set_terms(age, &stake.terms) {
+                    self.owners.touch_all_at(*slot);
+                }
                 let is_plain = stake.spec == *self.spec;
                 let spec = if is_plain { Arc::clone(&self.spec) } else { Arc::new(stake.spec) };
                 served.want(age.clone(), spec);
@@ -133,7 +137,10 @@ impl Table {
                     known.port = known.port.or(service.port);
                     known.spec = service.spec.clone();
                 }
-                None => stakes.push(Stake { key, port: service.port, spec: service.spec.clone(), is_asked: true }),
+                None => {
+                    let (port, spec, terms) = (service.port, service.spec.clone(), terms(service));
+                    stakes.push(Stake { key, port, spec, terms, is_asked: true });
+                }
             }
         }
         let is_meant = self.is_fallback(key);
@@ -141,7 +148,8 @@ impl Table {
         if stakes.is_empty() && (is_meant || is_open) {
             let port =
                 wish.services.iter().find(|service| service.dialect == Dialect::Native).and_then(|main| main.port);
-            stakes.push(Stake { key: Key::main(key), port, spec: wish.spec.clone(), is_asked: is_meant });
+            let (key, spec, terms) = (Key::main(key), wish.spec.clone(), Terms::default());
+            stakes.push(Stake { key, port, spec, terms, is_asked: is_meant });
         }
         // The first is what it is if nobody says more.
         stakes.sort_by_key(|stake| stake.key != Key::main(key));
@@ -155,7 +163,8 @@ impl Table {
         let known = lead.and_then(|lead| self.services.get(lead.main)).map(|served| served.key.clone());
         let is_expected = self.is_home(key) || self.is_fallback(key);
         let key = known.or_else(|| is_expected.then(|| Key::main(key)));
-        key.map(|key| Stake { key, port: None, spec: (*self.spec).clone(), is_asked: false }).into_iter().collect()
+        let (spec, terms) = ((*self.spec).clone(), Terms::default());
+        key.map(|key| Stake { key, port: None, spec, terms, is_asked: false }).into_iter().collect()
     }
 
     /// The service that a container of that owner means by a name.
@@ -179,6 +188,11 @@ impl Table {
     pub(super) fn is_fallback(&self, key: &ServiceKey) -> bool {
         self.chosen.as_ref() == Some(key)
     }
+}
+
+fn terms(service: &ServiceSpec) -> Terms {
+    let (closed, middlewares) = (service.closed.clone(), service.middlewares.clone());
+    Terms { closed, middlewares, hides_host: !service.pass_host }
 }
 
 /// What Traefik calls the service of a container that does not name one.

@@ -56,6 +56,8 @@ pub(super) struct Served {
     ready: BTreeMap<(u32, ContainerId), Arc<Replica>>,
     /// What its containers' labels want of it.
     wanted: BTreeMap<Age, Arc<Spec>>,
+    /// What they say of the routes that lead to it, in the words of the newest.
+    terms: (Option<Age>, Terms),
     /// The numbers of its containers, those that are expected back as well.
     numbers: BTreeMap<u32, Presence>,
     /// The latter, by when they are given up.
@@ -67,6 +69,17 @@ pub(super) struct Served {
     forget_at: Option<Instant>,
     absence: Duration,
     forget: Duration,
+}
+
+/// What stands between any route and the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// Why nobody is served.
+    pub(super) closed: Option<String>,
+    /// Middlewares behind those of the route.
+    pub(super) middlewares: Vec<String>,
+    /// Replicas see their own address as the host.
+    pub(super) hides_host: bool,
 }
 
 /// Whether there is anybody with a number.
@@ -85,6 +98,7 @@ impl Served {
             key,
             ready: BTreeMap::new(),
             wanted: BTreeMap::new(),
+            terms: (None, Terms::default()),
             numbers: BTreeMap::new(),
             missed: BTreeSet::new(),
             is_renumbered: false,
@@ -179,6 +193,22 @@ impl Served {
     /// The labels of a container of that age want `spec`.
     pub(super) fn want(&mut self, age: Age, spec: Arc<Spec>) {
         self.wanted.insert(age, spec);
+    }
+
+    /// What stands between any route and it.
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms.1
+    }
+
+    /// A container of that age says what stands before it. Returns whether that is something new.
+    pub(super) fn set_terms(&mut self, age: &Age, terms: &Terms) -> bool {
+        if self.terms.0.as_ref().is_some_and(|newest| newest > age) {
+            return false;
+        }
+        self.terms.0 = Some(age.clone());
+        let is_news = self.terms.1 != *terms;
+        self.terms.1 = terms.clone();
+        is_news
     }
 
     /// Does what the labels of the newest container want. Returns whose that is, if it is something new.

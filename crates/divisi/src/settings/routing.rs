@@ -1,6 +1,7 @@
 //! What containers say counts how far: the settings that `serve` and whoever reads labels offline have in common.
 
-use divisi_labels::{Dialects, Reader, traefik};
+use divisi_labels::traefik::Options;
+use divisi_labels::{Dialects, Reader};
 
 use super::row::{Row, Setting, Takes};
 use super::values::{self, put, put_some};
@@ -57,8 +58,21 @@ fn ours<T: Routed>() -> [Setting<T>; 2] {
     ]
 }
 
-fn of_traefik<T: Routed>() -> [Setting<T>; 4] {
+fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
     [
+        Setting {
+            row: Row {
+                default: Some("web,http,websecure,https"),
+                group: LABELS,
+                help: "Entry points of Traefik that count as this one; a router at none of them serves nobody",
+                example: "web,websecure,public",
+                ..Row::new("entrypoints", &["DIVISI_ENTRYPOINTS"], "LIST")
+            },
+            set: |holder, given| {
+                let names = given.text.split(',').map(|name| values::name(name.trim())).collect();
+                put(&mut holder.routing().reader.traefik.entrypoints, names)
+            },
+        },
         Setting {
             row: Row {
                 default: Some("false"),
@@ -93,7 +107,8 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 4] {
                 ..Row::new("default-rule", &["DIVISI_DEFAULT_RULE"], "RULE")
             },
             set: |holder, given| {
-                put(&mut holder.routing().reader.traefik.default_rule, traefik::check_default_rule(given.text))
+                Options::check_default_rule(given.text)?;
+                put(&mut holder.routing().reader.traefik.default_rule, values::text(given.text))
             },
         },
         Setting {

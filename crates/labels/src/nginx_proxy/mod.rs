@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | `address` | hosts and paths as nginx has them |
+//! | `checks` | whether a value that does nothing here is one |
 //! | `multiports` | `VIRTUAL_HOST_MULTIPORTS` |
 //! | `variables` | every variable and label there is, one row each |
 //! | `yaml` | as much of YAML as that needs |
@@ -10,6 +11,7 @@
 //! A prefix is one of text here, as in nginx: `/api` has `/apiary`, too. A host in an expression comes after all others.
 
 mod address;
+mod checks;
 mod multiports;
 mod variables;
 mod yaml;
@@ -22,6 +24,8 @@ use crate::verdict::{Outcome, Verdict};
 use crate::wish::{Exposed, Rewrite, RouteSpec, Scheme, ServiceSpec, TlsSpec, Words};
 
 use variables::Draft;
+#[cfg(test)]
+pub(crate) use variables::rows;
 
 /// What the variables of one container say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,9 @@ pub(crate) struct NginxProxy {
 
 /// nginx looks for the host, and then for the path: no path is as much as a better host.
 const HOST_FIRST: i64 = 1_000_000;
+
+/// Most regular expressions of one container: each takes time to compile.
+const MOST_EXPRESSIONS: usize = 256;
 
 /// One path of one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +137,13 @@ fn finish(mut draft: Draft) -> NginxProxy {
     let mut problems = Vec::new();
     let mut routes: Vec<RouteSpec> = Vec::new();
     let mut services: Vec<ServiceSpec> = Vec::new();
+    let mut expressions = 0;
     for place in &places {
+        expressions += usize::from(place.host.starts_with('~')) + usize::from(place.path.starts_with('~'));
+        if expressions > MOST_EXPRESSIONS {
+            problems.push(format!("more than {MOST_EXPRESSIONS} regular expressions; the others are left out"));
+            break;
+        }
         match route(place, label, &draft) {
             Ok(route) => {
                 if services.iter().all(|service| service.name != route.service) {
@@ -142,7 +155,15 @@ fn finish(mut draft: Draft) -> NginxProxy {
         }
     }
     draft.blame(label, &problems);
-    let exposed = if routes.is_empty() { Exposed::Unsaid } else { Exposed::Yes };
+    let is_said = draft.verdicts.iter().any(|verdict| verdict.label == label);
+    let exposed = match routes.is_empty() {
+        false => Exposed::Yes,
+        true if is_said => Exposed::No(label.to_owned()),
+        true => Exposed::Unsaid,
+    };
+    if !is_said {
+        draft.forget_others();
+    }
     NginxProxy { exposed, routes, services, verdicts: draft.verdicts }
 }
 
@@ -152,8 +173,8 @@ fn route(place: &Place, label: &str, draft: &Draft) -> Result<RouteSpec, String>
     let parts = host.rule.into_iter().chain(path.rule).collect();
     let shown = if place.path == "/" { String::new() } else { place.path.clone() };
     let other = match place.proto {
-        Proto::Other(name) => Some(format!("it is spoken to by {name}, which is not built")),
-        _ => None,
+        Proto::Other(name) => Some(format!("its replicas are to be spoken to by {name}, which is not built yet")),
+        proto => proto.scheme().obstacle(),
     };
     Ok(RouteSpec {
         dialect: Dialect::NginxProxy,
@@ -208,6 +229,8 @@ fn service(place: &Place, name: &str, spec: &Spec) -> ServiceSpec {
         port: place.port,
         scheme: place.proto.scheme(),
         pass_host: true,
+        middlewares: Vec::new(),
+        closed: place.proto.scheme().obstacle(),
         spec: spec.clone(),
     }
 }

@@ -1,8 +1,10 @@
 //! Every variable and label of nginx-proxy, one row each.
 
+use divisi_model::route::Rule;
 use divisi_model::spec::{Affinity, HashKey};
 use divisi_model::{Policy, Spec};
 
+use super::checks::{self, Check};
 use super::{Place, Proto, multiports};
 use crate::dialect::Dialect;
 use crate::native::port_number;
@@ -30,13 +32,18 @@ pub(super) struct Draft {
 #[derive(Clone, Copy)]
 enum What {
     Put(fn(&mut Draft, &str) -> Outcome),
-    Nowhere(&'static str),
+    /// It does nothing here; why. Who misspells its value is told so all the same.
+    Nowhere(Check, &'static str),
 }
 
 /// What the labels of nginx-proxy begin with.
 pub(super) const PREFIX: &str = "com.github.nginx-proxy.nginx-proxy.";
-const TLS: What = What::Nowhere("TLS is not built yet");
-const NGINX: What = What::Nowhere("it is about nginx itself");
+const FASTCGI: &str = "it is for fastcgi, which is not built yet";
+const TLS: &str = "TLS is not built yet";
+const REDIRECTS: &str = "it is for redirects, which are not built yet";
+const NGINX: &str = "it is about nginx itself";
+const EMPTY: &str = "it is empty: is the variable behind it set?";
+const KEPT: &str = "connections to replicas are kept as they are used";
 
 /// Every one; a label is written without its prefix.
 const VARIABLES: &[(&str, What)] = &[
@@ -46,34 +53,34 @@ const VARIABLES: &[(&str, What)] = &[
     ("VIRTUAL_DEST", What::Put(dest)),
     ("VIRTUAL_PROTO", What::Put(proto)),
     (multiports::NAME, What::Put(multi)),
-    ("VIRTUAL_ROOT", What::Nowhere("it is for fastcgi, which is not built")),
+    ("VIRTUAL_ROOT", What::Nowhere(checks::path, FASTCGI)),
     ("NETWORK_ACCESS", What::Put(access)),
     ("ACME_HOST", What::Put(certificate)),
     ("LETSENCRYPT_HOST", What::Put(certificate)),
-    ("ACME_EMAIL", TLS),
-    ("LETSENCRYPT_EMAIL", TLS),
-    ("LETSENCRYPT_TEST", TLS),
-    ("CERT_NAME", TLS),
-    ("HTTPS_METHOD", TLS),
-    ("HSTS", TLS),
-    ("SSL_POLICY", TLS),
-    ("ENABLE_HTTP_ON_MISSING_CERT", TLS),
-    ("ACME_HTTP_CHALLENGE_LOCATION", TLS),
-    ("EXTERNAL_HTTP_PORT", What::Nowhere("it is for redirects, which are not built yet")),
-    ("EXTERNAL_HTTPS_PORT", What::Nowhere("it is for redirects, which are not built yet")),
-    ("SERVER_TOKENS", NGINX),
+    ("ACME_EMAIL", What::Nowhere(checks::mail, TLS)),
+    ("LETSENCRYPT_EMAIL", What::Nowhere(checks::mail, TLS)),
+    ("LETSENCRYPT_TEST", What::Nowhere(checks::yes, TLS)),
+    ("CERT_NAME", What::Nowhere(checks::file, TLS)),
+    ("HTTPS_METHOD", What::Nowhere(checks::method, TLS)),
+    ("HSTS", What::Nowhere(checks::hsts, TLS)),
+    ("SSL_POLICY", What::Nowhere(checks::policy, TLS)),
+    ("ENABLE_HTTP_ON_MISSING_CERT", What::Nowhere(checks::yes, TLS)),
+    ("ACME_HTTP_CHALLENGE_LOCATION", What::Nowhere(checks::challenge, TLS)),
+    ("EXTERNAL_HTTP_PORT", What::Nowhere(checks::port, REDIRECTS)),
+    ("EXTERNAL_HTTPS_PORT", What::Nowhere(checks::port, REDIRECTS)),
+    ("SERVER_TOKENS", What::Nowhere(checks::tokens, NGINX)),
 ];
 
 /// The same for labels.
 const LABELS: &[(&str, What)] = &[
     ("loadbalance", What::Put(balance)),
     ("ssl_verify_client", What::Put(verify)),
-    ("keepalive", What::Nowhere("connections to replicas are kept as they are used")),
-    ("http2.enable", TLS),
-    ("http3.enable", TLS),
-    ("non-get-redirect", TLS),
-    ("trust-default-cert", TLS),
-    ("debug-endpoint", NGINX),
+    ("keepalive", What::Nowhere(checks::keepalive, KEPT)),
+    ("http2.enable", What::Nowhere(checks::yes, TLS)),
+    ("http3.enable", What::Nowhere(checks::yes, TLS)),
+    ("non-get-redirect", What::Nowhere(checks::redirect, TLS)),
+    ("trust-default-cert", What::Nowhere(checks::yes, TLS)),
+    ("debug-endpoint", What::Nowhere(checks::yes, NGINX)),
 ];
 
 /// Whether a variable is one of these, or was meant to be.
@@ -81,6 +88,16 @@ pub(super) fn is_known(name: &str) -> bool {
     name.starts_with("VIRTUAL_")
         || VARIABLES.iter().any(|(known, _)| *known == name)
         || nearest(name, ["NETWORK_ACCESS"]).is_some()
+}
+
+/// Those that keep something from clients. Without them, routes would be more open than their owner wrote them.
+const GUARDS: &[&str] = &["VIRTUAL_PATH", "NETWORK_ACCESS", "ssl_verify_client"];
+
+/// All of them, as they are written.
+#[cfg(test)]
+pub(crate) fn rows() -> Vec<String> {
+    let labels = LABELS.iter().map(|(name, _)| format!("{PREFIX}{name}"));
+    VARIABLES.iter().map(|(name, _)| (*name).to_owned()).chain(labels).collect()
 }
 
 /// What becomes of a label that would be a variable.
@@ -115,12 +132,27 @@ impl Draft {
             return is_ours.then(|| self.unknown(name, key));
         };
         if value.is_empty() {
-            return Some(Outcome::Ignored("it is empty, which counts as not set".to_owned()));
+            return Some(self.empty(name, key));
         }
         Some(match what {
             What::Put(put) => put(self, value),
-            What::Nowhere(why) => Outcome::Ignored((*why).to_owned()),
+            What::Nowhere(check, why) => match check(value) {
+                Ok(()) => Outcome::Ignored((*why).to_owned()),
+                Err(accepted) => Outcome::wrong(accepted),
+            },
         })
+    }
+
+    /// That is how Compose writes a variable that is not set.
+    fn empty(&mut self, name: &str, key: &str) -> Outcome {
+        if GUARDS.contains(&key) {
+            self.close(&format!("{name} is empty, and would have narrowed it"));
+            return Outcome::wrong(format!("{EMPTY} Until it is, its routes are closed, for they would be too open"));
+        }
+        if matches!(key, "VIRTUAL_HOST" | multiports::NAME) {
+            return Outcome::Ignored(format!("{EMPTY} Until it is, nothing leads to the container"));
+        }
+        Outcome::Ignored("it is empty, which counts as not set".to_owned())
     }
 
     /// Notes what became of one.
@@ -135,7 +167,7 @@ impl Draft {
         let prefix = if key == name { "" } else { PREFIX };
         let meant = nearest(key, rows.iter().map(|(known, _)| *known));
         let mut accepted = "nginx-proxy has no such variable or label".to_owned();
-        if matches!(meant, Some("VIRTUAL_PATH" | "NETWORK_ACCESS" | "ssl_verify_client")) {
+        if meant.is_some_and(|meant| GUARDS.contains(&meant)) {
             self.close(&format!("{name} is not known, and might have narrowed it"));
             accepted.push_str("; its routes are closed, for it might have narrowed them");
         }
@@ -165,6 +197,11 @@ impl Draft {
             verdict.outcome =
                 Outcome::Ignored("VIRTUAL_PATH does not begin with /, so nothing is put in its place".into());
         }
+    }
+
+    /// Variables such as `HSTS` are those of others, too. Nobody hears of them where nothing else is nginx-proxy's.
+    pub(super) fn forget_others(&mut self) {
+        self.verdicts.retain(|verdict| verdict.label.starts_with("VIRTUAL_") || verdict.label.starts_with(PREFIX));
     }
 
     /// Says which parts of a variable cannot be read; the others stay.
@@ -218,8 +255,8 @@ fn proto(draft: &mut Draft, value: &str) -> Outcome {
     }
     match draft.proto {
         Proto::Http => Outcome::Used,
-        Proto::Other(name) => Outcome::Approximated(format!("{name} is not built; its routes are closed")),
-        proto => Outcome::Approximated(format!("kept for when replicas can be spoken to by {}", proto.scheme().name())),
+        Proto::Other(name) => Outcome::Approximated(format!("{name} is not built yet; its routes are closed")),
+        proto => Outcome::Approximated(format!("{} is not built yet; its routes are closed", proto.scheme().name())),
     }
 }
 
@@ -242,9 +279,12 @@ fn access(draft: &mut Draft, value: &str) -> Outcome {
 }
 
 fn certificate(draft: &mut Draft, value: &str) -> Outcome {
-    let names = value.split(',').map(str::trim).filter(|name| !name.is_empty()).take(100);
-    draft.tls = Some(names.map(str::to_owned).collect());
-    Outcome::Approximated("kept for when there is TLS; until then the route is served without".to_owned())
+    let names: Vec<_> = value.split(',').map(str::trim).filter(|name| !name.is_empty()).take(100).collect();
+    if let Some(error) = names.iter().find_map(|name| Rule::host(name).err()) {
+        return Outcome::wrong(error.to_string());
+    }
+    draft.tls = Some(names.into_iter().map(str::to_owned).collect());
+    Outcome::Approximated("kept for when TLS is built; served without TLS until then".to_owned())
 }
 
 /// A line of nginx's own configuration.
@@ -275,5 +315,8 @@ fn verify(draft: &mut Draft, value: &str) -> Outcome {
         return Outcome::Used;
     }
     draft.close("it asks clients for certificates (ssl_verify_client), which is not built yet");
-    Outcome::Approximated("it guards and is not built yet; its routes are closed".to_owned())
+    if matches!(value, "on" | "optional" | "optional_no_ca") {
+        return Outcome::Approximated("it guards and is not built yet; its routes are closed".to_owned());
+    }
+    Outcome::wrong("neither on, off, optional nor optional_no_ca; its routes are closed")
 }

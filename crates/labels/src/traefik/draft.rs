@@ -4,16 +4,23 @@ use std::collections::BTreeMap;
 
 use divisi_model::Spec;
 
-use super::fields::{self, Place};
+use super::fields::{self, Found, Place};
 use super::key::Key;
 use super::middlewares::Part;
-use super::routers::Router;
+use super::routers::{self, Router};
 use super::services::Service;
 use super::{middlewares, scalar};
 use crate::native::network_name;
 use crate::nearest::nearest;
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::Exposed;
+
+/// Most regular expressions of one container.
+const MOST_EXPRESSIONS: usize = 256;
+
+fn is_rule(label: &str) -> bool {
+    label.to_lowercase().ends_with(".rule")
+}
 
 /// What is read so far.
 #[derive(Debug)]
@@ -26,6 +33,8 @@ pub(crate) struct Draft {
     pub(crate) middlewares: Named<Vec<Part>>,
     /// Whether there is something for TCP or UDP.
     pub(crate) is_tcp: bool,
+    /// How many regular expressions there are in its rules, at most.
+    expressions: usize,
     pub(crate) verdicts: Vec<Verdict>,
 }
 
@@ -83,23 +92,30 @@ impl Draft {
             services: Named::default(),
             middlewares: Named::default(),
             is_tcp: false,
+            expressions: 0,
             verdicts: Vec::new(),
         }
     }
 
     /// What becomes of one label.
     pub(crate) fn put(&mut self, key: &Key<'_>, label: &str, value: &str) -> Outcome {
-        let Some(found) = fields::find(key) else { return self.unknown(key, label, value) };
+        let Some(found) = fields::find(key) else {
+            return self.unknown(key, label, value, "Traefik 3 has no such label".to_owned());
+        };
         if found.name.contains('@') {
             return Outcome::wrong("a name has no @ where it is defined; only references have");
         }
         if value.is_empty() && !found.may_be_empty {
-            return Outcome::Ignored("it is empty, which counts as not set".to_owned());
+            return self.empty(&found, label);
         }
         let said = Said { label, value, index: found.index };
         match found.place {
             Place::Enable => self.enable(label, value),
             Place::Network => network_name(value).map(|name| self.network = Some(name)).into(),
+            Place::Router(_) if is_rule(label) && self.has_too_many_expressions(value) => {
+                routers::leave_out(self.routers.entry(found.name, Router::default), label);
+                Outcome::wrong(format!("more than {MOST_EXPRESSIONS} regular expressions on one container"))
+            }
             Place::Router(set) => set(self.routers.entry(found.name, Router::default), said),
             Place::Service(set) => {
                 let base = &self.base;
@@ -110,8 +126,46 @@ impl Draft {
                 self.is_tcp = true;
                 Outcome::Ignored("TCP and UDP are not supported yet".to_owned())
             }
-            Place::Nowhere(why) => Outcome::Ignored(why.to_owned()),
+            Place::Nowhere(check, why) => match check(value) {
+                Ok(()) => Outcome::Ignored(why.to_owned()),
+                Err(accepted) => Outcome::wrong(accepted),
+            },
         }
+    }
+
+    /// That is how Compose writes a variable that is not set. To Traefik it is a label that is not there; what keeps something
+    /// from clients is not given up so lightly here.
+    fn empty(&mut self, found: &Found<'_>, label: &str) -> Outcome {
+        if !found.guards {
+            return Outcome::Ignored("it is empty, which counts as not set".to_owned());
+        }
+        let why = || format!("{label} is empty, and might have guarded it");
+        let done = match found.place {
+            Place::Enable => {
+                self.exposed = Exposed::No(label.to_owned());
+                "the container is not exposed"
+            }
+            Place::Service(_) => {
+                let base = &self.base;
+                self.services.entry(found.name, || Service::new(base)).broken.get_or_insert_with(why);
+                "its routes are closed, for it might have guarded them"
+            }
+            _ if is_rule(label) => {
+                routers::leave_out(self.routers.entry(found.name, Router::default), label);
+                "its router is left out, for the default rule might be more open"
+            }
+            _ => {
+                self.routers.entry(found.name, Router::default).broken.get_or_insert_with(why);
+                "the route is closed, for it might have guarded it"
+            }
+        };
+        Outcome::wrong(format!("it is empty: is the variable set? Until it is, or the label is gone, {done}"))
+    }
+
+    /// Each takes time to compile, and containers are read one after the other. A brace may begin one of Traefik 2.
+    fn has_too_many_expressions(&mut self, rule: &str) -> bool {
+        self.expressions += rule.to_ascii_lowercase().matches("regexp").count() + rule.matches('{').count();
+        self.expressions > MOST_EXPRESSIONS
     }
 
     /// Who cannot be understood here is not exposed: the other way round, `flase` would publish the container.
@@ -127,13 +181,13 @@ impl Draft {
         Outcome::Used
     }
 
-    fn unknown(&mut self, key: &Key<'_>, label: &str, value: &str) -> Outcome {
+    /// A label that there is not; `accepted` says why it is none.
+    pub(crate) fn unknown(&mut self, key: &Key<'_>, label: &str, value: &str, mut accepted: String) -> Outcome {
         let meant = fields::meant(key);
         if meant.as_deref() == Some("traefik.enable") && scalar::boolean(value) != Ok(true) {
             self.exposed = Exposed::No(label.to_owned());
         }
-        let mut accepted = "Traefik 3 has no such label".to_owned();
-        if let Some(old) = old(key) {
+        if let Some(old) = elsewhere(key) {
             accepted.push_str(old);
         } else if let Some(closed) = self.suspect(key, label) {
             accepted.push_str(&closed);
@@ -145,10 +199,14 @@ impl Draft {
     fn suspect(&mut self, key: &Key<'_>, label: &str) -> Option<String> {
         let [http, kind, name, field @ ..] = key.parts.as_slice() else { return None };
         nearest(http, ["http"])?;
-        let field = field.join(".");
-        let guards = field.split('.').any(|part| nearest(part, ["middlewares", "middleware", "options"]).is_some());
+        let is_like = |words: &[&str]| field.iter().any(|part| nearest(part, words.iter().copied()).is_some());
+        let guards = is_like(&["middlewares", "middleware", "options", "parentrefs", "entrypoints"]);
         let why = || format!("{label} cannot be read, and might have guarded it");
         match nearest(kind, ["routers", "router", "services", "service", "middlewares"])? {
+            "routers" | "router" if is_like(&["rule"]) => {
+                routers::leave_out(self.routers.entry(name, Router::default), label);
+                Some("; its router is left out, for the default rule might be more open".to_owned())
+            }
             "routers" | "router" if guards => {
                 self.routers.entry(name, Router::default).broken.get_or_insert_with(why);
                 Some("; the route is closed, for it might have guarded it".to_owned())
@@ -163,8 +221,13 @@ impl Draft {
     }
 }
 
-/// What Traefik 1 had.
-fn old(key: &Key<'_>) -> Option<&'static str> {
+/// What Traefik 1 had, and what Traefik 3 has in other places.
+fn elsewhere(key: &Key<'_>) -> Option<&'static str> {
+    const IN_FILES: &[&str] = &["weighted", "mirroring", "failover", "highestrandomweight"];
+    let is_in_files = |part: &&str| IN_FILES.iter().any(|word| word.eq_ignore_ascii_case(part));
+    if key.parts.get(3).is_some_and(is_in_files) {
+        return Some("; it is one for files, which are not read");
+    }
     match *key.parts.first()? {
         "frontend" => Some("; this is one of Traefik 1: write traefik.http.routers.NAME.rule=Host(`example.com`)"),
         "port" | "backend" => {

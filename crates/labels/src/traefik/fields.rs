@@ -2,7 +2,10 @@
 
 use super::draft::Said;
 use super::key::Key;
+#[cfg(test)]
+use super::middlewares;
 use super::routers::{self, Router};
+use super::scalar;
 use super::services::{self, Service};
 use crate::nearest::nearest;
 use crate::verdict::Outcome;
@@ -16,7 +19,8 @@ pub(crate) enum Place {
     Service(fn(&mut Service, Said<'_>) -> Outcome),
     Middleware,
     Tcp,
-    Nowhere(&'static str),
+    /// It does nothing here; why. Who misspells its value is told so all the same.
+    Nowhere(fn(&str) -> Result<(), String>, &'static str),
 }
 
 /// What is found for a label.
@@ -29,22 +33,26 @@ pub(crate) struct Found<'a> {
     pub(crate) index: &'a str,
     /// Whether nothing is a value, too.
     pub(crate) may_be_empty: bool,
+    /// Whether it keeps something from clients.
+    pub(crate) guards: bool,
 }
 
-const RECORD: Place = Place::Nowhere("logs, metrics and traces are not set per route");
-const SWARM: Place = Place::Nowhere("Swarm is not supported");
+const RECORD: &str = "logs, metrics and traces are not set per route";
+const SWARM: &str = "Swarm is not supported";
+const STOPPED: &str = "a container that does not run gets no requests; they wait instead";
+const STORES: &str = "certificates are not set by labels";
 
 /// Every label, without `traefik.`: `*` is a name, `[]` a number in brackets, `<>` one more part of any name, and `**` any
 /// parts, one at least.
 pub(crate) const FIELDS: &[(&str, Place)] = &[
     ("enable", Place::Enable),
     ("docker.network", Place::Network),
-    ("docker.lbswarm", SWARM),
-    ("docker.allownonrunning", Place::Nowhere("a container that does not run gets no requests; they wait instead")),
-    ("swarm.**", SWARM),
+    ("docker.lbswarm", Place::Nowhere(scalar::yes, SWARM)),
+    ("docker.allownonrunning", Place::Nowhere(scalar::yes, STOPPED)),
+    ("swarm.**", Place::Nowhere(scalar::anything, SWARM)),
     ("tcp.**", Place::Tcp),
     ("udp.**", Place::Tcp),
-    ("tls.stores.**", Place::Nowhere("certificates are not set by labels")),
+    ("tls.stores.**", Place::Nowhere(scalar::anything, STORES)),
     ("http.routers.*.rule", Place::Router(routers::rule)),
     ("http.routers.*.rulesyntax", Place::Router(routers::syntax)),
     ("http.routers.*.entrypoints", Place::Router(routers::entrypoints)),
@@ -56,19 +64,20 @@ pub(crate) const FIELDS: &[(&str, Place)] = &[
     ("http.routers.*.tls.options", Place::Router(routers::tls_options)),
     ("http.routers.*.tls.domains.[].main", Place::Router(routers::domain)),
     ("http.routers.*.tls.domains.[].sans", Place::Router(routers::sans)),
-    ("http.routers.*.parentrefs", Place::Router(routers::parents)),
-    ("http.routers.*.observability.accesslogs", RECORD),
-    ("http.routers.*.observability.metrics", RECORD),
-    ("http.routers.*.observability.tracing", RECORD),
-    ("http.routers.*.observability.traceverbosity", RECORD),
+    ("http.routers.*.observability.accesslogs", Place::Nowhere(scalar::yes, RECORD)),
+    ("http.routers.*.observability.metrics", Place::Nowhere(scalar::yes, RECORD)),
+    ("http.routers.*.observability.tracing", Place::Nowhere(scalar::yes, RECORD)),
+    ("http.routers.*.observability.traceverbosity", Place::Nowhere(scalar::verbosity, RECORD)),
     ("http.services.*.loadbalancer.server.port", Place::Service(services::port)),
     ("http.services.*.loadbalancer.server.scheme", Place::Service(services::scheme)),
     ("http.services.*.loadbalancer.server.url", Place::Service(services::url)),
     ("http.services.*.loadbalancer.server.weight", Place::Service(services::weight)),
-    ("http.services.*.loadbalancer.server.preservepath", Place::Service(services::url)),
+    ("http.services.*.loadbalancer.server.preservepath", Place::Service(services::preserve)),
     ("http.services.*.loadbalancer.servers.[].port", Place::Service(services::port)),
     ("http.services.*.loadbalancer.servers.[].scheme", Place::Service(services::scheme)),
     ("http.services.*.loadbalancer.servers.[].url", Place::Service(services::url)),
+    ("http.services.*.loadbalancer.servers.[].weight", Place::Service(services::weight)),
+    ("http.services.*.loadbalancer.servers.[].preservepath", Place::Service(services::preserve)),
     ("http.services.*.loadbalancer.passhostheader", Place::Service(services::pass_host)),
     ("http.services.*.loadbalancer.strategy", Place::Service(services::strategy)),
     ("http.services.*.loadbalancer.serverstransport", Place::Service(services::transport)),
@@ -77,25 +86,25 @@ pub(crate) const FIELDS: &[(&str, Place)] = &[
     ("http.services.*.loadbalancer.healthcheck.interval", Place::Service(services::health_interval)),
     ("http.services.*.loadbalancer.healthcheck.timeout", Place::Service(services::health_timeout)),
     ("http.services.*.loadbalancer.healthcheck.status", Place::Service(services::health_status)),
-    ("http.services.*.loadbalancer.healthcheck.unhealthyinterval", Place::Service(services::health_other)),
-    ("http.services.*.loadbalancer.healthcheck.scheme", Place::Service(services::health_other)),
+    ("http.services.*.loadbalancer.healthcheck.unhealthyinterval", Place::Service(services::health_time)),
+    ("http.services.*.loadbalancer.healthcheck.scheme", Place::Service(services::health_scheme)),
     ("http.services.*.loadbalancer.healthcheck.mode", Place::Service(services::health_mode)),
     ("http.services.*.loadbalancer.healthcheck.method", Place::Service(services::health_method)),
-    ("http.services.*.loadbalancer.healthcheck.port", Place::Service(services::health_other)),
-    ("http.services.*.loadbalancer.healthcheck.hostname", Place::Service(services::health_other)),
-    ("http.services.*.loadbalancer.healthcheck.followredirects", Place::Service(services::health_other)),
+    ("http.services.*.loadbalancer.healthcheck.port", Place::Service(services::health_port)),
+    ("http.services.*.loadbalancer.healthcheck.hostname", Place::Service(services::health_host)),
+    ("http.services.*.loadbalancer.healthcheck.followredirects", Place::Service(services::health_flag)),
     ("http.services.*.loadbalancer.healthcheck.headers.<>", Place::Service(services::health_other)),
     ("http.services.*.loadbalancer.passivehealthcheck.failurewindow", Place::Service(services::passive)),
     ("http.services.*.loadbalancer.passivehealthcheck.maxfailedattempts", Place::Service(services::passive_failures)),
     ("http.services.*.loadbalancer.sticky", Place::Service(services::sticky)),
     ("http.services.*.loadbalancer.sticky.cookie", Place::Service(services::sticky)),
     ("http.services.*.loadbalancer.sticky.cookie.name", Place::Service(services::cookie_name)),
-    ("http.services.*.loadbalancer.sticky.cookie.secure", Place::Service(services::cookie_other)),
-    ("http.services.*.loadbalancer.sticky.cookie.httponly", Place::Service(services::cookie_other)),
-    ("http.services.*.loadbalancer.sticky.cookie.samesite", Place::Service(services::cookie_other)),
-    ("http.services.*.loadbalancer.sticky.cookie.maxage", Place::Service(services::cookie_other)),
-    ("http.services.*.loadbalancer.sticky.cookie.path", Place::Service(services::cookie_other)),
-    ("http.services.*.loadbalancer.sticky.cookie.domain", Place::Service(services::cookie_other)),
+    ("http.services.*.loadbalancer.sticky.cookie.secure", Place::Service(services::cookie_flag)),
+    ("http.services.*.loadbalancer.sticky.cookie.httponly", Place::Service(services::cookie_flag)),
+    ("http.services.*.loadbalancer.sticky.cookie.samesite", Place::Service(services::cookie_site)),
+    ("http.services.*.loadbalancer.sticky.cookie.maxage", Place::Service(services::cookie_age)),
+    ("http.services.*.loadbalancer.sticky.cookie.path", Place::Service(services::cookie_path)),
+    ("http.services.*.loadbalancer.sticky.cookie.domain", Place::Service(services::cookie_domain)),
     ("http.services.*.middlewares", Place::Service(services::middlewares)),
     ("http.middlewares.*.**", Place::Middleware),
 ];
@@ -103,13 +112,23 @@ pub(crate) const FIELDS: &[(&str, Place)] = &[
 /// Those that an empty value turns on.
 const MAY_BE_EMPTY: &[&str] = &["http.routers.*.tls", "sticky", "sticky.cookie"];
 
+/// Those that keep something from clients, so that none of them counts as not set where it is empty.
+const GUARDS: &[&str] = &[
+    "enable",
+    "http.routers.*.rule",
+    "http.routers.*.entrypoints",
+    "http.routers.*.middlewares",
+    "http.routers.*.tls.options",
+    "http.services.*.middlewares",
+];
+
 /// The row of a label.
 pub(crate) fn find<'a>(key: &Key<'a>) -> Option<Found<'a>> {
     FIELDS.iter().find_map(|(pattern, place)| {
         let (name, index) = fit(pattern, &key.parts)?;
         let may_be_empty =
             matches!(place, Place::Middleware) || MAY_BE_EMPTY.iter().any(|ending| pattern.ends_with(ending));
-        Some(Found { place: *place, name, index, may_be_empty })
+        Some(Found { place: *place, name, index, may_be_empty, guards: GUARDS.contains(pattern) })
     })
 }
 
@@ -128,6 +147,26 @@ fn fit<'a>(pattern: &str, parts: &[&'a str]) -> Option<(&'a str, &'a str)> {
         }
     }
     parts.next().is_none().then_some((name, index))
+}
+
+/// All of them, with each type of middleware as one.
+#[cfg(test)]
+pub(crate) fn rows() -> Vec<String> {
+    let fields = FIELDS.iter().filter(|(_, place)| !matches!(place, Place::Middleware));
+    fields.map(|(pattern, _)| (*pattern).to_owned()).chain(middlewares::kinds().map(of_kind)).collect()
+}
+
+/// Which of them a label is.
+#[cfg(test)]
+pub(crate) fn row_of(label: &str) -> Option<String> {
+    let key = Key::read(label).ok()?;
+    let (pattern, place) = FIELDS.iter().find(|(pattern, _)| fit(pattern, &key.parts).is_some())?;
+    if matches!(place, Place::Middleware) { Some(of_kind(key.parts.get(3)?)) } else { Some((*pattern).to_owned()) }
+}
+
+#[cfg(test)]
+fn of_kind(kind: &str) -> String {
+    format!("http.middlewares.*.{}", kind.to_lowercase())
 }
 
 /// The label that was meant, perhaps: every row with what the user wrote in the place of its names.

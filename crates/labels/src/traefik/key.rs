@@ -16,8 +16,8 @@ impl<'a> Key<'a> {
     /// What is wrong with it.
     pub(crate) fn read(label: &'a str) -> Result<Self, String> {
         let mut elements = label.split('.');
-        if elements.next() != Some("traefik") {
-            return Err("Traefik wants its first word in lower case; write traefik".to_owned());
+        if !elements.next().is_some_and(|root| root.eq_ignore_ascii_case("traefik")) {
+            return Err("Traefik reads labels that begin with traefik. only".to_owned());
         }
         let mut parts = Vec::new();
         for element in elements {
@@ -35,5 +35,11 @@ impl<'a> Key<'a> {
             }
         }
         Ok(Self { parts })
+    }
+
+    /// What is left of one that cannot be read: enough to see whether it might have guarded something.
+    pub(crate) fn rest_of(label: &'a str) -> Self {
+        let parts = label.split('.').skip(1).map(|part| part.split_once('[').map_or(part, |(name, _)| name));
+        Self { parts: parts.filter(|part| !part.is_empty()).take(MOST).collect() }
     }
 }

@@ -1,12 +1,12 @@
 //! Which router leads to which service, as Traefik decides it (`features.md` 2.3).
 
 use super::draft::{Draft, Named};
-use super::routers::{Router, RouterRule};
+use super::routers::{Router, RouterRule, TLS_LATER};
 use super::rule::{self, Parsed};
 use super::services::{Service, did_you_mean};
 use super::{Options, Traefik, middlewares, name};
 use crate::dialect::Dialect;
-use crate::middleware::Middleware;
+use crate::middleware::{Middleware, after_all_others};
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::{Exposed, RouteSpec, ServiceSpec, Words};
 
@@ -27,9 +27,16 @@ pub(super) fn link(mut draft: Draft, words: &Words<'_>, options: &Options) -> Tr
     let routers = draft.routers.into_iter();
     let routes: Vec<_> = routers.filter_map(|(name, router)| linker.route(name, router)).collect();
     let verdicts = linker.verdicts;
-    let is_exposed = draft.exposed == Exposed::Yes;
+    let mut verdicts = verdicts;
+    if draft.exposed == Exposed::Unsaid {
+        without_effect(&mut verdicts, "no router leads there: there is neither traefik.enable=true nor a rule");
+    } else if draft.exposed == Exposed::Yes && routes.is_empty() && draft.services.len() > 1 {
+        without_effect(&mut verdicts, "no router leads there; write traefik.http.routers.NAME.rule and .service");
+    }
+    let exposed = exposed(draft.exposed, &routes, &verdicts);
+    let is_exposed = exposed == Exposed::Yes;
     Traefik {
-        exposed: draft.exposed,
+        exposed,
         network: draft.network,
         routes: if is_exposed { routes } else { Vec::new() },
         services: if is_exposed { draft.services.into_iter().map(service).collect() } else { Vec::new() },
@@ -38,10 +45,38 @@ pub(super) fn link(mut draft: Draft, words: &Words<'_>, options: &Options) -> Tr
     }
 }
 
+/// A container whose labels say which requests lead to it, and in vain, is not one that says nothing: it is not to be found by
+/// all requests.
+fn exposed(said: Exposed, routes: &[RouteSpec], verdicts: &[Verdict]) -> Exposed {
+    let starts = |verdict: &&Verdict, begin: &str| verdict.label.to_lowercase().starts_with(begin);
+    let first = |begin: &str| verdicts.iter().find(|verdict| starts(verdict, begin));
+    match said {
+        Exposed::Yes if !routes.is_empty() => Exposed::Yes,
+        Exposed::No(label) => Exposed::No(label),
+        Exposed::Yes | Exposed::Unsaid => {
+            let wrong = verdicts.iter().find(|verdict| verdict.is_wrong() && starts(verdict, "traefik.http.routers."));
+            let others =
+                ["traefik.http.routers.", "traefik.tcp.", "traefik.udp."].iter().find_map(|begin| first(begin));
+            let blamed = wrong.or(others).map(|verdict| verdict.label.clone());
+            let is_meant = (said == Exposed::Yes).then(|| "the labels of Traefik, of which no route comes".to_owned());
+            blamed.or(is_meant).map_or(Exposed::Unsaid, Exposed::No)
+        }
+    }
+}
+
+/// What could be read of routers and services does nothing all the same.
+fn without_effect(verdicts: &mut [Verdict], why: &str) {
+    let is_part =
+        |label: &str| ["traefik.http.routers.", "traefik.http.services."].iter().any(|of| label.starts_with(of));
+    let is_vain = |verdict: &&mut Verdict| verdict.outcome == Outcome::Used && is_part(&verdict.label.to_lowercase());
+    verdicts.iter_mut().filter(is_vain).for_each(|verdict| verdict.outcome = Outcome::Ignored(why.to_owned()));
+}
+
 fn service((name, service): (String, Service)) -> ServiceSpec {
     let spec = service.spec();
-    let Service { port, scheme, pass_host, .. } = service;
-    ServiceSpec { dialect: Dialect::Traefik, name, port, scheme, pass_host, spec }
+    let closed = service.closed();
+    let Service { port, scheme, pass_host, middlewares, .. } = service;
+    ServiceSpec { dialect: Dialect::Traefik, name, port, scheme, pass_host, middlewares, closed, spec }
 }
 
 fn middleware(name: String, parts: &[middlewares::Part]) -> Middleware {
@@ -61,18 +96,26 @@ impl Linker<'_> {
         let (parsed, text) = match router.rule {
             RouterRule::Read(parsed, text) => (parsed, text),
             RouterRule::Unsaid => self.default_rule(&label)?,
-            RouterRule::Broken => return None,
+            RouterRule::Broken => {
+                self.leave_out(&name);
+                return None;
+            }
         };
         let (service, missing) = self.service(&name, &label, router.service)?;
         let behind = self.services.iter().find(|(known, _)| *known == service).map(|(_, service)| service);
         let mut middlewares = router.middlewares;
         middlewares.extend(behind.iter().flat_map(|service| service.middlewares.iter().cloned()));
-        let closed = router.broken.or(missing).or_else(|| behind.and_then(|service| service.broken.clone()));
+        // Asked even where there is another reason, for its label is told what becomes of it.
+        let elsewhere = self.elsewhere(&name, &router.entrypoints);
+        let priority = router.priority.or_else(|| i64::try_from(text.len()).ok());
+        // Who comes to divisi would not come to it. It answers them only where no other route does.
+        let priority = if elsewhere.is_some() { Some(after_all_others(priority)) } else { priority };
+        let closed = router.broken.or(missing).or(elsewhere).or_else(|| behind.and_then(Service::closed));
         Some(RouteSpec {
             dialect: Dialect::Traefik,
             label,
             rule: parsed.rule,
-            priority: router.priority.or_else(|| i64::try_from(text.len()).ok()),
+            priority,
             text,
             service,
             rewrites: Vec::new(),
@@ -82,6 +125,46 @@ impl Linker<'_> {
             tls: router.tls.spec(),
             name,
         })
+    }
+
+    /// Why a router is not meant for those who come to divisi, where that is so.
+    fn elsewhere(&mut self, router: &str, names: &[String]) -> Option<String> {
+        let is_ours = |name: &str| self.options.entrypoints.iter().any(|ours| ours.eq_ignore_ascii_case(name));
+        let is_secure = |name: &str| ["websecure", "https"].iter().any(|word| word.eq_ignore_ascii_case(name));
+        let ours: Vec<_> = names.iter().filter(|name| is_ours(name)).collect();
+        let theirs = names.iter().find(|name| !is_ours(name));
+        if names.is_empty() {
+            return None;
+        }
+        let label = self.label_of(router, "entrypoints");
+        match (ours.as_slice(), theirs) {
+            ([], Some(name)) => {
+                let why = format!("entry point {name:?} is not one of divisi's (--entrypoints)");
+                self.amend(&label, &Outcome::Approximated(format!("{why}; the route is closed")));
+                return Some(why);
+            }
+            (_, Some(name)) => {
+                let why = format!("entry point {name:?} is not one of divisi's (--entrypoints); the others are");
+                self.amend(&label, &Outcome::Approximated(why));
+            }
+            (ours, None) if ours.iter().any(|name| is_secure(name)) => {
+                self.amend(&label, &Outcome::Approximated(TLS_LATER.to_owned()));
+            }
+            (_, None) => {}
+        }
+        None
+    }
+
+    /// The rest of a router without a rule that can be read.
+    fn leave_out(&mut self, router: &str) {
+        let begin = format!("traefik.http.routers.{router}.").to_lowercase();
+        let is_vain = |verdict: &&mut Verdict| {
+            matches!(verdict.outcome, Outcome::Used | Outcome::Approximated(_))
+                && verdict.label.to_lowercase().starts_with(&begin)
+        };
+        for verdict in self.verdicts.iter_mut().filter(is_vain) {
+            verdict.outcome = Outcome::Ignored("its router is left out, because its rule cannot be read".to_owned());
+        }
     }
 
     /// The label to blame for a router without a rule.

@@ -2,8 +2,8 @@
 
 use super::draft::Said;
 use super::scalar;
-use super::services::did_you_mean;
 use crate::middleware::Effect;
+use crate::nearest::nearest;
 use crate::verdict::Outcome;
 use crate::wish::Rewrite;
 
@@ -17,6 +17,7 @@ pub(crate) struct Part {
     value: String,
 }
 
+/// What a type of them is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// It lets only some through. Without it, its route would be open to all.
@@ -39,6 +40,8 @@ const KINDS: &[(&str, Kind)] = &[
     ("compress", Kind::Shapes),
     ("contenttype", Kind::Shapes),
     ("digestauth", Kind::Guards),
+    // It lets those paths through that have no odd characters.
+    ("encodedcharacters", Kind::Guards),
     ("errors", Kind::Shapes),
     ("forwardauth", Kind::Guards),
     ("grpcweb", Kind::Shapes),
@@ -46,18 +49,25 @@ const KINDS: &[(&str, Kind)] = &[
     ("inflightreq", Kind::Shapes),
     ("ipallowlist", Kind::Guards),
     ("ipwhitelist", Kind::Guards),
-    ("passtlsclientcert", Kind::Shapes),
+    // The container takes its header for who the client is. Without it, any client may say so.
+    ("passtlsclientcert", Kind::Guards),
     ("plugin", Kind::Guards),
     ("ratelimit", Kind::Shapes),
     ("redirectregex", Kind::Shapes),
     ("redirectscheme", Kind::Shapes),
+    ("redirecttrailingslash", Kind::Shapes),
     ("replacepath", Kind::Rewrites("path")),
-    // It may be what keeps clients from most paths of a container, and is closed for that.
-    ("replacepathregex", Kind::Guards),
+    ("replacepathregex", Kind::Shapes),
     ("retry", Kind::Shapes),
     ("stripprefix", Kind::Rewrites("prefixes")),
     ("stripprefixregex", Kind::Shapes),
 ];
+
+/// Their names.
+#[cfg(test)]
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(kind, _)| *kind)
+}
 
 fn kind_of(name: &str) -> Option<Kind> {
     KINDS.iter().find(|(kind, _)| *kind == name).map(|(_, kind)| *kind)
@@ -70,8 +80,9 @@ pub(crate) fn put(middleware: &mut Vec<Part>, parts: &[&str], said: Said<'_>) ->
     let known = kind_of(&kind);
     let outcome = match known {
         None => {
-            let meant = did_you_mean(&kind, KINDS.iter().map(|(name, _)| *name));
-            Outcome::wrong(format!("there is no middleware {:?}{meant}; routes that name it are closed", shown(&kind)))
+            let accepted = format!("Traefik has no middleware {:?}; routes that name it are closed", shown(&kind));
+            let meant = nearest(&kind, KINDS.iter().map(|(name, _)| *name));
+            Outcome::Wrong { accepted, meant: meant.map(|meant| with_kind(said.label, meant)) }
         }
         Some(_) if closes_hosts(&kind, &field) => {
             Outcome::Approximated("it refuses hosts, which is not built yet; routes that name it are closed".to_owned())
@@ -79,8 +90,14 @@ pub(crate) fn put(middleware: &mut Vec<Part>, parts: &[&str], said: Said<'_>) ->
         Some(Kind::Guards) => {
             Outcome::Approximated(format!("{kind} guards and is not built yet; routes that name it are closed"))
         }
+        Some(Kind::Shapes) if to_https(&kind, &field, said.value) => Outcome::Approximated(
+            "redirectscheme is not built yet; routes without TLS are served without it, after all others".to_owned(),
+        ),
         Some(Kind::Shapes) => Outcome::Approximated(format!("{kind} is not built yet; routes are served without it")),
         Some(Kind::Chains) => field_of(&kind, &field, "middlewares", said.value),
+        Some(Kind::Rewrites("path")) if field == "path" && !said.value.starts_with('/') => {
+            Outcome::wrong("not a path that begins with / (/app); routes that name it are closed")
+        }
         Some(Kind::Rewrites(_)) if field == "forceslash" => Outcome::Ignored("a path always begins with /".to_owned()),
         Some(Kind::Rewrites(wanted)) => field_of(&kind, &field, wanted, said.value),
     };
@@ -90,14 +107,30 @@ pub(crate) fn put(middleware: &mut Vec<Part>, parts: &[&str], said: Said<'_>) ->
 
 /// Of all that `headers` does this alone lets only some through.
 fn closes_hosts(kind: &str, field: &str) -> bool {
-    kind == "headers" && field == "allowedhosts"
+    kind == "headers" && nearest(field, ["allowedhosts"]).is_some()
+}
+
+fn to_https(kind: &str, field: &str, value: &str) -> bool {
+    kind == "redirectscheme" && field == "scheme" && value.eq_ignore_ascii_case("https")
 }
 
 fn field_of(kind: &str, field: &str, wanted: &str, value: &str) -> Outcome {
+    // Without its prefixes, stripprefix takes nothing away.
+    let rest = if wanted == "prefixes" { "" } else { "; routes that name it are closed" };
     if field != wanted {
-        return Outcome::wrong(format!("{kind} has no such field; write {kind}.{wanted}"));
+        return Outcome::wrong(format!("{kind} has no such field; write {kind}.{wanted}{rest}"));
     }
-    scalar::list(value).map(|_| ()).into()
+    match scalar::list(value) {
+        Ok(names) if names.is_empty() => Outcome::wrong(format!("it is empty: is the variable set?{rest}")),
+        Ok(_) => Outcome::Used,
+        Err(accepted) => Outcome::wrong(format!("{accepted}{rest}")),
+    }
+}
+
+/// The label with another type of middleware in it.
+fn with_kind(label: &str, kind: &str) -> String {
+    let parts = label.split('.').enumerate().map(|(at, part)| if at == 4 { kind } else { part });
+    parts.collect::<Vec<_>>().join(".")
 }
 
 fn shown(text: &str) -> String {
@@ -119,6 +152,7 @@ pub(crate) fn effect(parts: &[Part]) -> Effect {
         Some(Kind::Shapes) if parts.iter().any(|part| closes_hosts(kind, &part.field)) => {
             Effect::Closes("refuses hosts (headers.allowedHosts), which is not built yet".to_owned())
         }
+        Some(Kind::Shapes) if parts.iter().any(|part| to_https(kind, &part.field, &part.value)) => Effect::ToHttps,
         Some(Kind::Shapes) => Effect::Left,
         Some(Kind::Chains) => match list("middlewares") {
             names if names.is_empty() => Effect::Closes("is a chain of nothing that can be read".to_owned()),
@@ -135,7 +169,9 @@ fn rewrite(kind: &str, value: &str, list: Vec<String>) -> Effect {
         "stripprefix" if list.is_empty() => Effect::Left,
         "stripprefix" => Effect::Rewrite(Rewrite::Strip { prefixes: list, whole: false }),
         "addprefix" if is_path => Effect::Rewrite(Rewrite::Add(value.to_owned())),
+        // Traefik puts the slash before it.
+        "addprefix" if !value.is_empty() => Effect::Rewrite(Rewrite::Add(format!("/{value}"))),
         "replacepath" if is_path => Effect::Rewrite(Rewrite::Replace(value.to_owned())),
-        _ => Effect::Closes(format!("has no path that begins with / ({kind}), and would leave more within reach")),
+        _ => Effect::Closes(format!("has nothing that can be read ({kind}), and would leave more within reach")),
     }
 }

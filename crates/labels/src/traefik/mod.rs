@@ -30,12 +30,15 @@ use divisi_model::Spec;
 
 use crate::dialect::Dialect;
 use crate::middleware::Middleware;
-use crate::verdict::{Outcome, Verdict};
+use crate::nearest::is_slip_of;
+use crate::verdict::Verdict;
 use crate::wish::{Exposed, RouteSpec, ServiceSpec, Words};
 
 pub use name::service as own_service;
 
 use draft::Draft;
+#[cfg(test)]
+pub(crate) use fields::{row_of, rows};
 use key::Key;
 
 /// What Traefik's own flags say.
@@ -45,13 +48,36 @@ pub struct Options {
     pub exposed_by_default: bool,
     /// The rule of a router without one, as with `--providers.docker.defaultrule`.
     pub default_rule: String,
+    /// Which entry points are divisi's. A router that is only at others is not meant for those who come to this one.
+    pub entrypoints: Vec<String>,
     /// Whether one label that cannot be read costs the whole container.
     pub strict: bool,
 }
 
+impl Options {
+    /// Checks a default rule before there is a container that it is for.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_default_rule(text: &str) -> Result<(), String> {
+        let example = Words { service: "web", project: "shop", container: "shop-web-1", ..Words::default() };
+        // Labels are those of a container; what they say is not known yet.
+        if text.is_empty() || text.contains(".Labels") {
+            return name::default_rule(text, &example).map(drop);
+        }
+        rule::parse(&name::default_rule(text, &example)?).map(drop).map_err(|fault| fault.to_string())
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Self { exposed_by_default: false, default_rule: "Host(`{{ normalize .Name }}`)".to_owned(), strict: false }
+        Self {
+            exposed_by_default: false,
+            default_rule: "Host(`{{ normalize .Name }}`)".to_owned(),
+            // What people call them who have one for everybody.
+            entrypoints: ["web", "http", "websecure", "https"].map(str::to_owned).to_vec(),
+            strict: false,
+        }
     }
 }
 
@@ -66,27 +92,17 @@ pub(crate) struct Traefik {
     pub(crate) verdicts: Vec<Verdict>,
 }
 
-/// The template of a default rule, tried on a container as there may be.
-///
-/// # Errors
-/// What cannot be read in it.
-pub fn check_default_rule(template: &str) -> Result<String, String> {
-    let words = Words { service: "web", project: "shop", container: "shop-web-1", ..Words::default() };
-    let text = name::default_rule(template, &words)?;
-    match rule::parse(&text) {
-        Ok(_) => Ok(template.to_owned()),
-        Err(fault) => Err(format!("for service web of project shop it comes to {text:?}, which is {fault}")),
-    }
-}
-
-/// Reads every label whose name begins with `traefik.`, in whatever case. What they want of a service comes on top of `base`.
+/// Reads every label whose name begins with `traefik.`, in whatever case, or nearly so. What they want of a service comes on top of `base`.
 pub(crate) fn read(words: &Words<'_>, base: &Spec, options: &Options) -> Traefik {
     let mut labels: Vec<_> = words.labels.iter().copied().filter(|(label, _)| is_ours(label)).collect();
     labels.sort_unstable();
     let mut draft = Draft::new(base);
     for (label, value) in labels {
         let value = value.trim();
-        let outcome = Key::read(label).map_or_else(Outcome::wrong, |key| draft.put(&key, label, value));
+        let outcome = match Key::read(label) {
+            Ok(key) => draft.put(&key, label, value),
+            Err(accepted) => draft.unknown(&Key::rest_of(label), label, value, accepted),
+        };
         let (label, value) = (label.to_owned(), value.to_owned());
         draft.verdicts.push(Verdict { dialect: Dialect::Traefik, label, value, outcome });
     }
@@ -101,6 +117,7 @@ pub(crate) fn read(words: &Words<'_>, base: &Spec, options: &Options) -> Traefik
     found
 }
 
-fn is_ours(label: &str) -> bool {
-    label.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case("traefik."))
+/// With a letter wrong in its first word, it is still to be heard of.
+pub(crate) fn is_ours(label: &str) -> bool {
+    label.split_once('.').is_some_and(|(root, _)| is_slip_of(root, "traefik"))
 }

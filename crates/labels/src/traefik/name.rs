@@ -56,6 +56,7 @@ fn value(expression: &str, words: &Words<'_>) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Options;
     use super::*;
 
     #[test]
@@ -79,5 +80,14 @@ mod tests {
         ] {
             assert_eq!(default_rule(template, &words).ok().as_deref(), right, "{template}");
         }
+    }
+
+    #[test]
+    fn default_rules_are_checked_before_they_are_used() {
+        let check = Options::check_default_rule;
+        assert_eq!(check(&Options::default().default_rule), Ok(()));
+        assert_eq!(check("Host(`{{ index .Labels \"domain\" }}`)"), Ok(()));
+        assert!(check("Toto").is_err_and(|error| error.contains("a ( is missing after Toto")));
+        assert!(check("Host(`{{ .Toto }}`)").is_err_and(|error| error.contains(".ContainerName")));
     }
 }

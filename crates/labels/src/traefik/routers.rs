@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use divisi_model::route::Rule;
+
 use super::draft::Said;
 use super::rule::{self, Parsed};
 use super::scalar;
@@ -51,7 +53,8 @@ impl Tls {
     }
 }
 
-const TLS_LATER: &str = "kept for when there is TLS; until then the route is served without";
+/// What is said of a label that is about TLS.
+pub(crate) const TLS_LATER: &str = "kept for when TLS is built; served without TLS until then";
 
 pub(crate) fn rule(router: &mut Router, said: Said<'_>) -> Outcome {
     said.label.clone_into(&mut router.label);
@@ -68,6 +71,14 @@ pub(crate) fn rule(router: &mut Router, said: Said<'_>) -> Outcome {
     }
 }
 
+/// No rule is better than one that might be wider.
+pub(crate) fn leave_out(router: &mut Router, label: &str) {
+    if matches!(router.rule, RouterRule::Unsaid) {
+        label.clone_into(&mut router.label);
+        router.rule = RouterRule::Broken;
+    }
+}
+
 pub(crate) fn syntax(_: &mut Router, said: Said<'_>) -> Outcome {
     match said.value {
         "v2" | "v3" => {
@@ -80,9 +91,12 @@ pub(crate) fn syntax(_: &mut Router, said: Said<'_>) -> Outcome {
 pub(crate) fn entrypoints(router: &mut Router, said: Said<'_>) -> Outcome {
     match scalar::list(said.value) {
         Ok(names) => router.entrypoints = names,
-        Err(accepted) => return Outcome::wrong(accepted),
+        Err(accepted) => {
+            router.broken.get_or_insert_with(|| format!("{} cannot be read, and might have guarded it", said.label));
+            return Outcome::wrong(format!("{accepted}; the route is closed"));
+        }
     }
-    Outcome::Approximated("kept, but every route is served wherever divisi listens so far".to_owned())
+    Outcome::Used
 }
 
 /// A list that cannot be read might have had a guard in it.
@@ -106,7 +120,12 @@ pub(crate) fn priority(router: &mut Router, said: Said<'_>) -> Outcome {
     Outcome::Used
 }
 
+/// Whatever this was meant to be, the container's only service might be another one.
 pub(crate) fn service(router: &mut Router, said: Said<'_>) -> Outcome {
+    if said.value.contains(|char: char| char == ',' || char.is_whitespace()) {
+        router.broken.get_or_insert_with(|| format!("{} does not name one service", said.label));
+        return Outcome::wrong("not the name of one service; the route is closed");
+    }
     router.service = Some(said.value.to_owned());
     Outcome::Used
 }
@@ -137,18 +156,19 @@ pub(crate) fn tls_options(router: &mut Router, said: Said<'_>) -> Outcome {
     Outcome::Approximated("not known here; they might ask clients for certificates, so the route is closed".to_owned())
 }
 
-/// What guards the router above would guard this one.
-pub(crate) fn parents(router: &mut Router, _: Said<'_>) -> Outcome {
-    router.broken.get_or_insert_with(|| "it is below another router (parentRefs), which is not supported".to_owned());
-    Outcome::Approximated("routers below routers are not supported; the route is closed".to_owned())
-}
-
 pub(crate) fn domain(router: &mut Router, said: Said<'_>) -> Outcome {
+    if let Err(error) = Rule::host(said.value) {
+        return Outcome::wrong(error.to_string());
+    }
     within_tls(router, |tls| said.value.clone_into(&mut tls.domains.entry(said.index.to_owned()).or_default().0))
 }
 
 pub(crate) fn sans(router: &mut Router, said: Said<'_>) -> Outcome {
-    match scalar::list(said.value) {
+    let names = scalar::list(said.value).and_then(|names| match names.iter().find_map(|name| Rule::host(name).err()) {
+        None => Ok(names),
+        Some(error) => Err(error.to_string()),
+    });
+    match names {
         Ok(names) => within_tls(router, |tls| tls.domains.entry(said.index.to_owned()).or_default().1 = names),
         Err(accepted) => Outcome::wrong(accepted),
     }

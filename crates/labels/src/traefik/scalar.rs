@@ -14,6 +14,27 @@ pub(crate) fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Whatever it says.
+pub(crate) fn anything(_: &str) -> Result<(), String> {
+    Ok(())
+}
+
+/// Whether it is yes or no.
+pub(crate) fn yes(text: &str) -> Result<(), String> {
+    boolean(text).map(drop)
+}
+
+/// How much is told of a request in traces.
+pub(crate) fn verbosity(text: &str) -> Result<(), String> {
+    one_of(text, &["minimal", "detailed"])
+}
+
+/// One of some words, in whatever case.
+pub(crate) fn one_of(text: &str, words: &[&str]) -> Result<(), String> {
+    let is_one = words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is_one { Ok(()) } else { Err(format!("none of {}", words.join(", "))) }
+}
+
 /// Whether a label turns on something that needs nothing else: anything but `true` and nothing turns it off.
 pub(crate) fn turns_on(text: &str) -> bool {
     text.is_empty() || text.eq_ignore_ascii_case("true")

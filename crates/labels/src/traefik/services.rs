@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use divisi_model::route::Rule;
 use divisi_model::spec::{Affinity, Check, HashKey, Question};
 use divisi_model::{Policy, Spec};
 
@@ -64,6 +65,11 @@ impl Service {
         }
     }
 
+    /// Why it serves nobody.
+    pub(crate) fn closed(&self) -> Option<String> {
+        self.broken.clone().or_else(|| self.scheme.obstacle())
+    }
+
     /// What is wanted of it.
     pub(crate) fn spec(&self) -> Spec {
         let mut spec = self.spec.clone();
@@ -88,8 +94,22 @@ impl Service {
     }
 }
 
-fn later(what: &str) -> Outcome {
-    Outcome::Approximated(format!("{what} is not built yet; the route is served without it"))
+/// What is read, and does not do all that it says.
+fn partly<T>(read: Result<T, String>, why: &str) -> Outcome {
+    read.map_or_else(Outcome::wrong, |_| Outcome::Approximated(why.to_owned()))
+}
+
+/// What is read, and does nothing.
+fn beside<T>(read: Result<T, String>, why: &str) -> Outcome {
+    read.map_or_else(Outcome::wrong, |_| Outcome::Ignored(why.to_owned()))
+}
+
+fn host_name(text: &str) -> Result<(), String> {
+    Rule::host(text).map(drop).map_err(|error| error.to_string())
+}
+
+fn rooted(text: &str) -> Result<(), String> {
+    if text.starts_with('/') { Ok(()) } else { Err("not a path that begins with / (/app)".to_owned()) }
 }
 
 pub(crate) fn port(service: &mut Service, said: Said<'_>) -> Outcome {
@@ -117,24 +137,27 @@ pub(crate) fn scheme(service: &mut Service, said: Said<'_>) -> Outcome {
     };
     match service.scheme {
         Scheme::Http => Outcome::Used,
-        scheme => Outcome::Approximated(format!("kept for when replicas can be spoken to by {}", scheme.name())),
+        scheme => Outcome::Approximated(format!("{} is not built yet; its routes are closed", scheme.name())),
     }
 }
 
-pub(crate) fn url(_: &mut Service, _: Said<'_>) -> Outcome {
-    Outcome::Ignored("requests go to the container itself; say its port as loadbalancer.server.port".to_owned())
+pub(crate) fn url(_: &mut Service, said: Said<'_>) -> Outcome {
+    let is_url = ["http://", "https://", "h2c://"].iter().any(|begin| said.value.starts_with(begin));
+    let read = if is_url { Ok(()) } else { Err("not a URL that begins with http://, https:// or h2c://".to_owned()) };
+    beside(read, "requests go to the container itself; say its port as loadbalancer.server.port")
 }
 
-pub(crate) fn weight(_: &mut Service, _: Said<'_>) -> Outcome {
-    Outcome::Ignored("shares are said for the container; write divisi.weight".to_owned())
+pub(crate) fn preserve(_: &mut Service, said: Said<'_>) -> Outcome {
+    beside(scalar::boolean(said.value), "it is about the path of a server's url, which is not used")
+}
+
+pub(crate) fn weight(_: &mut Service, said: Said<'_>) -> Outcome {
+    let read = values::number(said.value, &(0..=u32::MAX));
+    beside(read, "shares are said for the container; write divisi.weight")
 }
 
 pub(crate) fn pass_host(service: &mut Service, said: Said<'_>) -> Outcome {
-    match scalar::boolean(said.value) {
-        Ok(pass) => service.pass_host = pass,
-        Err(accepted) => return Outcome::wrong(accepted),
-    }
-    if service.pass_host { Outcome::Used } else { later("passHostHeader=false") }
+    scalar::boolean(said.value).map(|pass| service.pass_host = pass).into()
 }
 
 pub(crate) fn strategy(service: &mut Service, said: Said<'_>) -> Outcome {
@@ -159,8 +182,10 @@ pub(crate) fn transport(_: &mut Service, _: Said<'_>) -> Outcome {
     Outcome::Ignored("transports are made in files of Traefik, which are not read".to_owned())
 }
 
-pub(crate) fn flush(_: &mut Service, _: Said<'_>) -> Outcome {
-    Outcome::Ignored("every piece of a response is passed on at once".to_owned())
+/// A negative one means at once.
+pub(crate) fn flush(_: &mut Service, said: Said<'_>) -> Outcome {
+    let read = scalar::duration(said.value.strip_prefix('-').unwrap_or(said.value));
+    beside(read, "every piece of a response is passed on at once")
 }
 
 pub(crate) fn health_path(service: &mut Service, said: Said<'_>) -> Outcome {
@@ -206,15 +231,37 @@ pub(crate) fn health_method(_: &mut Service, said: Said<'_>) -> Outcome {
     if said.value.eq_ignore_ascii_case("GET") {
         return Outcome::Used;
     }
-    Outcome::Approximated("replicas are asked by GET".to_owned())
+    partly(Rule::method(said.value).map_err(|error| error.to_string()), "replicas are asked by GET")
+}
+
+const ASKED_WITHOUT: &str = "replicas are asked without it, at the port of the service";
+
+pub(crate) fn health_time(_: &mut Service, said: Said<'_>) -> Outcome {
+    partly(scalar::duration(said.value), ASKED_WITHOUT)
+}
+
+pub(crate) fn health_scheme(_: &mut Service, said: Said<'_>) -> Outcome {
+    partly(scalar::one_of(said.value, &["http", "https"]), ASKED_WITHOUT)
+}
+
+pub(crate) fn health_port(_: &mut Service, said: Said<'_>) -> Outcome {
+    partly(port_number(said.value), ASKED_WITHOUT)
+}
+
+pub(crate) fn health_host(_: &mut Service, said: Said<'_>) -> Outcome {
+    partly(host_name(said.value), ASKED_WITHOUT)
+}
+
+pub(crate) fn health_flag(_: &mut Service, said: Said<'_>) -> Outcome {
+    partly(scalar::boolean(said.value), ASKED_WITHOUT)
 }
 
 pub(crate) fn health_other(_: &mut Service, _: Said<'_>) -> Outcome {
-    Outcome::Approximated("replicas are asked without it, at the port of the service".to_owned())
+    Outcome::Approximated(ASKED_WITHOUT.to_owned())
 }
 
-pub(crate) fn passive(_: &mut Service, _: Said<'_>) -> Outcome {
-    Outcome::Approximated("failures in a row count, in whatever time; see divisi.eject.time".to_owned())
+pub(crate) fn passive(_: &mut Service, said: Said<'_>) -> Outcome {
+    partly(scalar::duration(said.value), "failures in a row count, in whatever time; see divisi.eject.time")
 }
 
 pub(crate) fn passive_failures(service: &mut Service, said: Said<'_>) -> Outcome {
@@ -242,14 +289,33 @@ pub(crate) fn cookie_name(service: &mut Service, said: Said<'_>) -> Outcome {
     tried.map(|()| service.stickiness.cookie = Some(said.value.to_owned())).into()
 }
 
-pub(crate) fn cookie_other(service: &mut Service, _: Said<'_>) -> Outcome {
+fn cookie_other<T>(service: &mut Service, read: Result<T, String>) -> Outcome {
     if service.stickiness.is_off {
         return Outcome::Ignored("sticky is turned off".to_owned());
     }
     service.stickiness.is_on = true;
-    Outcome::Approximated(
-        "the cookie is one of divisi's own: HttpOnly, for all paths, until the browser ends".to_owned(),
-    )
+    partly(read, "the cookie is one of divisi's own: HttpOnly, for all paths, until the browser ends")
+}
+
+pub(crate) fn cookie_flag(service: &mut Service, said: Said<'_>) -> Outcome {
+    cookie_other(service, scalar::boolean(said.value))
+}
+
+pub(crate) fn cookie_site(service: &mut Service, said: Said<'_>) -> Outcome {
+    cookie_other(service, scalar::one_of(said.value, &["none", "lax", "strict", "default"]))
+}
+
+/// A negative age ends a cookie at once.
+pub(crate) fn cookie_age(service: &mut Service, said: Said<'_>) -> Outcome {
+    cookie_other(service, values::number(said.value, &(i64::MIN..=i64::MAX)))
+}
+
+pub(crate) fn cookie_path(service: &mut Service, said: Said<'_>) -> Outcome {
+    cookie_other(service, rooted(said.value))
+}
+
+pub(crate) fn cookie_domain(service: &mut Service, said: Said<'_>) -> Outcome {
+    cookie_other(service, host_name(said.value.trim_start_matches('.')))
 }
 
 /// What guards a service guards every route to it.

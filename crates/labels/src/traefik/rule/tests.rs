@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use divisi_model::route::Rule;
 use proptest::prelude::*;
 
 use super::parse;
@@ -79,7 +80,85 @@ fn exprs() -> impl Strategy<Value = Expr> {
     })
 }
 
+/// A rule in pieces, with parentheses wherever: what is between two of them is told apart by the plainest means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Matcher(u8),
+    Sign(&'static str),
+}
+
+fn tokens() -> impl Strategy<Value = Vec<Token>> {
+    let matcher = (0..4_u8).prop_map(|number| vec![Token::Matcher(number)]);
+    matcher.prop_recursive(6, 40, 4, |inner| {
+        let within = |begin: &'static [&str], end: &'static [&str]| {
+            move |inner: Vec<Token>| {
+                let signs = |signs: &'static [&'static str]| signs.iter().map(|sign| Token::Sign(sign));
+                signs(begin).chain(inner).chain(signs(end)).collect::<Vec<_>>()
+            }
+        };
+        let sign = prop_oneof![Just("&&"), Just("||")];
+        prop_oneof![
+            inner.clone().prop_map(within(&["("], &[")"])),
+            inner.clone().prop_map(within(&["!", "("], &[")"])),
+            // This one binds what stands next to it only.
+            inner.clone().prop_map(within(&["!"], &[])),
+            prop::collection::vec((inner, sign), 2..4).prop_map(|parts| {
+                let joined: Vec<_> =
+                    parts.into_iter().flat_map(|(part, sign)| part.into_iter().chain([Token::Sign(sign)])).collect();
+                joined[..joined.len() - 1].to_vec()
+            }),
+        ]
+    })
+}
+
+/// What stands between the signs that are in no parentheses.
+fn split<'a>(tokens: &'a [Token], sign: &str) -> Vec<&'a [Token]> {
+    let mut depth = 0;
+    tokens
+        .split(|token| {
+            depth += i32::from(*token == Token::Sign("(")) - i32::from(*token == Token::Sign(")"));
+            depth == 0 && *token == Token::Sign(if sign == "&&" { "&&" } else { "||" })
+        })
+        .collect()
+}
+
+fn plainly(tokens: &[Token], true_ones: u8) -> bool {
+    let or = split(tokens, "||");
+    let and = split(tokens, "&&");
+    match tokens {
+        _ if or.len() > 1 => or.into_iter().any(|part| plainly(part, true_ones)),
+        _ if and.len() > 1 => and.into_iter().all(|part| plainly(part, true_ones)),
+        [Token::Sign("!"), rest @ ..] => !plainly(rest, true_ones),
+        [Token::Sign(_), inner @ .., Token::Sign(_)] => plainly(inner, true_ones),
+        [Token::Matcher(number)] => true_ones & (1 << number) != 0,
+        _ => panic!("{tokens:?}"),
+    }
+}
+
+fn holds(rule: &Rule, true_ones: u8) -> bool {
+    match rule {
+        Rule::All { 0: rules, .. } => rules.iter().all(|rule| holds(rule, true_ones)),
+        Rule::Any { 0: rules, .. } => rules.iter().any(|rule| holds(rule, true_ones)),
+        Rule::Not { 0: rule, .. } => !holds(rule, true_ones),
+        Rule::Method { 0: name, .. } => true_ones & (1 << (name.as_bytes()[0] - b'A')) != 0,
+        _ => panic!("{rule:?}"),
+    }
+}
+
 proptest! {
+    #[test]
+    fn not_binds_more_than_and_and_that_more_than_or(tokens in tokens(), spaces in "[ \n]{0,2}") {
+        let text: Vec<_> = tokens.iter().map(|token| match token {
+            Token::Matcher(number) => format!("Method(`{}`)", char::from(b'A' + number)),
+            Token::Sign(sign) => (*sign).to_owned(),
+        }).collect();
+        let text = text.join(&spaces);
+        let rule = parse(&text).map_err(|fault| TestCaseError::fail(format!("{text}: {fault}")))?.rule;
+        for true_ones in 0..16 {
+            prop_assert_eq!(holds(&rule, true_ones), plainly(&tokens, true_ones), "{} where {:04b} hold", text, true_ones);
+        }
+    }
+
     #[test]
     fn what_is_printed_is_read_again(expr in exprs()) {
         let mut text = String::new();
