@@ -69,6 +69,24 @@ fn the_old_programs_flag_serves_and_names_the_replica() {
 }
 
 #[test]
+fn requests_are_lines_on_standard_output_and_the_log_is_elsewhere() {
+    let echo = Program::start(&["echo", "--listen", "127.0.0.1:0", "--name", "first"]);
+    for (format, expected) in
+        [("combined", "\"GET /hello HTTP/1.1\" 200 "), ("json", "\"target\":\"/hello\""), ("off", "")]
+    {
+        let args = ["--listen", "127.0.0.1:0", "--replica", &echo.addr, "--workers", "1", "--access-log", format];
+        let mut divisi = Program::start(&args);
+        divisi.ask("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        divisi.terminate();
+        assert_eq!(divisi.ended_within(Duration::from_secs(5)), Some(0), "{}", divisi.log());
+        let lines = usize::from(format != "off");
+        let output = divisi.output_of(lines);
+        assert_eq!(output.lines().count(), lines, "{output}");
+        assert!(output.contains(expected), "{format}: {output}");
+    }
+}
+
+#[test]
 fn a_signal_ends_it_with_code_0() {
     let mut divisi = Program::start(&["--listen", ":0", "--replica", "127.0.0.1:9"]);
     divisi.terminate();

@@ -1,11 +1,11 @@
 //! The request's way, in the order in which a request meets it.
 //!
 //! ```text
-//! listener ─► connection ─► exchange ─┬─ 1 snapshot  2 route  3 pick        (model)
-//!                                     ├─ 4 rewrite   what changes in a head
+//! listener ─► connection ─► exchange ─┬─ 1 snapshot  2 route  3 pick        (model, asked by `route` and `search`)
+//!                                     ├─ 4 rewrite   what changes in a head, and in a path
 //!                                     ├─ 5 forward   one attempt at one replica, both directions at once
 //!                                     ├─ 6 tunnel    bytes after a 101
-//!                                     └─ 7 record    exactly one, whatever happens
+//!                                     └─ 7 record    exactly one, whatever happens: counted, and a line in `access_log`
 //! ```
 //!
 //! Read `exchange` first. Beside the way lie: `worker` (a thread and what its connections share), `desk` (buffers,

@@ -39,12 +39,27 @@ pub(crate) fn run(args: &[&str], variables: &[(&str, &str)]) -> Ended {
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// What comes out of a pipe, line by line.
+fn collect(pipe: impl std::io::Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(String::new()));
+    let written = Arc::clone(&text);
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            let mut text = written.lock().expect("text");
+            text.push_str(&line);
+            text.push('\n');
+        }
+    });
+    text
+}
+
 /// A program that listens. Killed when the test ends.
 pub(crate) struct Program {
     child: Child,
     /// Where it listens.
     pub(crate) addr: String,
     log: Arc<Mutex<String>>,
+    output: Arc<Mutex<String>>,
 }
 
 impl Program {
@@ -63,19 +78,11 @@ impl Program {
     /// Starts it, and waits for nothing.
     pub(crate) fn spawn(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = command(args);
-        command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program runs");
-        let log = Arc::new(Mutex::new(String::new()));
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let written = Arc::clone(&log);
-        thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let mut log = written.lock().expect("log");
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        Self { child, addr: String::new(), log }
+        let log = collect(child.stderr.take().expect("piped"));
+        let output = collect(child.stdout.take().expect("piped"));
+        Self { child, addr: String::new(), log, output }
     }
 
     fn wait_for_address(&self) -> String {
@@ -93,6 +100,18 @@ impl Program {
     /// What it wrote to its log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("log").clone()
+    }
+
+    /// What it wrote to standard output, once that is so many lines.
+    pub(crate) fn output_of(&self, lines: usize) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let output = self.output.lock().expect("output").clone();
+            if output.lines().count() >= lines || Instant::now() > deadline {
+                return output;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Sends bytes on a connection of their own.

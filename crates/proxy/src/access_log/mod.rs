@@ -241,3 +241,82 @@ fn wait_until(deadline: Instant, is_done: impl Fn() -> bool) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use allocation_counter::measure;
+    use divisi_http1::HeadLimits;
+
+    use super::*;
+
+    #[test]
+    fn a_line_allocates_nothing() {
+        let mut request = RequestHead::default();
+        let text = b"GET /\"a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\"\r\nReferer: http://a/\r\n\r\n";
+        request.parse(text, HeadLimits::default()).expect("a head").expect("all of it");
+        let name = Name { project: "shop".into(), service: "web".into() };
+        let entry = Entry {
+            client: Ipv4Addr::LOCALHOST.into(),
+            address: None,
+            request: Some(&request),
+            unread: &[],
+            since: Moment::now(),
+            status: 503,
+            body: 7,
+            service: Some(&name),
+            replica: None,
+            attempts: 2,
+            held: Some(Duration::from_millis(1)),
+            connect: None,
+            first_byte: None,
+            total: Duration::from_secs(1),
+            received: 1,
+            sent: 2,
+            reason: Some("\"none\""),
+        };
+        for format in [Format::Combined, Format::Json] {
+            let (_writer, journals) =
+                AccessLog::new(format, std::io::sink()).open(1, &Arc::default()).expect("a thread");
+            let journal = &journals[0];
+            let info = measure(|| (0..50).for_each(|_| journal.write(&entry)));
+            assert_eq!((info.count_total, journal.page.borrow().capacity()), (0, PAGE), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_line_fits() {
+        let odd = [b'\x01'; 20_000];
+        let name = Name { project: "\x01".repeat(999).into(), service: "\x01".repeat(999).into() };
+        let mut request = RequestHead::default();
+        let text =
+            format!("GET /{0} HTTP/1.1\r\nHost: a\r\nReferer: {0}\r\nUser-Agent: {0}\r\n\r\n", "\"".repeat(5000));
+        let limits = HeadLimits { size: 99_999, ..HeadLimits::default() };
+        request.parse(text.as_bytes(), limits).expect("a head").expect("all of it");
+        for (format, request) in [(Format::Combined, None), (Format::Json, None), (Format::Json, Some(&request))] {
+            let (_writer, journals) =
+                AccessLog::new(format, std::io::sink()).open(1, &Arc::default()).expect("a thread");
+            journals[0].write(&Entry {
+                client: Ipv4Addr::LOCALHOST.into(),
+                address: None,
+                request,
+                unread: &odd,
+                since: Moment::now(),
+                status: 0,
+                body: u64::MAX,
+                service: Some(&name),
+                replica: None,
+                attempts: u16::MAX,
+                held: Some(Duration::MAX),
+                connect: Some(Duration::MAX),
+                first_byte: Some(Duration::MAX),
+                total: Duration::MAX,
+                received: u64::MAX,
+                sent: u64::MAX,
+                reason: Some(&"\x01".repeat(999)),
+            });
+            assert!((5000..LONGEST).contains(&journals[0].page.borrow().len()), "{format:?}");
+        }
+    }
+}

@@ -93,7 +93,7 @@ impl Work {
             return;
         }
         let lost = dropped - self.told;
-        tracing::warn!("access log: {lost} lines lost, because nobody takes them fast enough or at all");
+        tracing::warn!("access log: lines lost, because nobody takes them fast enough or at all: {lost}");
         (self.told, self.told_at) = (dropped, Some(Instant::now()));
     }
 }

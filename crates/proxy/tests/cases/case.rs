@@ -30,6 +30,7 @@ pub(crate) struct Case {
     pub(crate) no_upstream_reuse: bool,
     pub(crate) responses: Option<usize>,
     pub(crate) requires: Option<String>,
+    pub(crate) backend_path_must_not_resolve_to: Option<String>,
     pub(crate) slow: bool,
     pub(crate) steps: Vec<Step>,
 }

@@ -6,6 +6,7 @@ use regex::bytes::Regex;
 use crate::answer::{Answer, answers, finals, find};
 use crate::case::{Case, expand, latin1};
 use crate::lane::Outcome;
+use crate::paths::resolved;
 use divisi_testkit::client::Closed;
 
 /// How a case went.
@@ -61,12 +62,25 @@ impl<'a> Seen<'a> {
             "forward-then-reject" => self.forwarded_then_rejected(),
             "forward-two" | "forward-n" => self.forwarded_all(),
             "any-safe" => self.at_most(self.case.backend_max_requests.unwrap_or(1)),
+            "path-consistent" => self.kept_out(),
             "response-502" => fault_if(self.status != Some(502), || format!("status {:?}, want 502", self.status)),
             "response-abort" => self.aborted(),
             "response-502-or-normalise" if self.status == Some(502) => Vec::new(),
             "response-502-or-normalise" | "response-pass" | "response-normalise" => self.passed(),
             other => panic!("nobody judges {other}"),
         }
+    }
+
+    /// What reaches the origin must not be what the rule keeps from it, whatever the origin makes of its path.
+    fn kept_out(&self) -> Vec<String> {
+        let closed = self.case.backend_path_must_not_resolve_to.as_deref().unwrap_or_default();
+        let reached = self.outcome.record.requests.iter().map(|request| request.head.target());
+        let inside =
+            |path: &str| path.strip_prefix(closed).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let leads_in = reached.filter(|target| inside(&resolved(target)));
+        let mut faults: Vec<_> = leads_in.map(|target| format!("{target} leads to {closed}")).collect();
+        faults.extend(fault_if(self.status.is_none(), || "no answer".to_owned()));
+        faults
     }
 
     fn rejected(&self) -> Vec<String> {

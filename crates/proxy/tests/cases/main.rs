@@ -1,7 +1,8 @@
 //! Raw requests and replies through the proxy, each with what must come of it.
 //!
 //! `http1.json` holds them as bytes, with the rule or flaw each comes from. A MUST that fails fails the test; a SHOULD or
-//! a POLICY that does is named in [`known`] with its reason. Cases that need a route rule wait for routes.
+//! a POLICY that does is named in [`known`] with its reason. Cases that need a rule for a path have a
+//! proxy of their own, in [`paths`].
 //!
 //! The same cases through any other proxy that forwards to 127.0.0.1:9000:
 //! `CASES_PROXY=127.0.0.1:8080 cargo test -p divisi-proxy --test cases -- --ignored --nocapture`.
@@ -11,6 +12,7 @@ mod case;
 mod judge;
 mod known;
 mod lane;
+mod paths;
 mod slow;
 #[path = "../support/mod.rs"]
 mod support;
