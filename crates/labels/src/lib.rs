@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`table`] | every setting |
 //! | [`row`] | what a row of it is |
-//! | [`reading`] | our own labels on one container, label by label |
+//! | `reading` | our own labels on one container, label by label |
 //! | [`native`] | the routes that come of them |
 //! | [`traefik`] | labels of Traefik 3 |
 //! | [`nginx_proxy`] | environment variables of nginx-proxy |
@@ -42,7 +42,7 @@ pub mod middleware;
 pub mod native;
 mod nearest;
 pub mod nginx_proxy;
-pub mod reading;
+mod reading;
 pub mod row;
 pub mod sticky;
 pub mod table;
@@ -58,7 +58,6 @@ pub use complaint::Complaint;
 pub use concern::{is_label, is_variable};
 pub use dialect::{Dialect, Dialects};
 pub use middleware::{Effect, Middleware};
-pub use reading::{Reading, read};
 pub use row::{Of, PREFIX, Row};
 pub use sticky::StickyKey;
 pub use table::{TABLE, set};

@@ -20,17 +20,6 @@ use crate::table::TABLE;
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::{RouteSpec, ServiceSpec};
 
-/// What the labels of one container say about its service and itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// What is wanted of the service.
-    pub spec: Spec,
-    /// How many times the share of a replica of weight 1 the container gets; at least 1.
-    pub weight: u32,
-    /// Labels that could not be read; what they would have set stays as it was.
-    pub complaints: Vec<Complaint>,
-}
-
 /// Everything that our labels say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Native {
@@ -41,20 +30,6 @@ pub(crate) struct Native {
     /// The label because of which there is no route where one was meant.
     pub(crate) left_out: Option<String>,
     pub(crate) verdicts: Vec<Verdict>,
-}
-
-/// Reads every `divisi.*` label on top of `base`, for who is interested in the service only. A label that cannot be read is a
-/// complaint and loses only itself; an empty one counts as not set, because that is how Compose writes a variable that is not.
-/// Who is interested in routes, too, takes [`crate::understand()`].
-pub fn read<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Reading {
-    let native = native(labels, base);
-    let complaints = native.verdicts.into_iter().filter_map(|verdict| match verdict.outcome {
-        Outcome::Wrong { accepted, meant } => {
-            Some(Complaint { label: verdict.label, value: verdict.value, accepted, suggestion: meant })
-        }
-        Outcome::Used | Outcome::Approximated(_) | Outcome::Ignored(_) => None,
-    });
-    Reading { spec: native.spec, weight: native.container.weight, complaints: complaints.collect() }
 }
 
 /// What our labels say of a service on top of `base`.

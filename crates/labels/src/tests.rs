@@ -11,6 +11,25 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// What our own labels say of a service and of the container itself, and what cannot be read of them.
+#[derive(Debug, PartialEq, Eq)]
+struct Reading {
+    spec: Spec,
+    weight: u32,
+    complaints: Vec<Complaint>,
+}
+
+fn read<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Reading {
+    let native = reading::native(labels, base);
+    let complaints = native.verdicts.into_iter().filter_map(|verdict| match verdict.outcome {
+        Outcome::Wrong { accepted, meant } => {
+            Some(Complaint { label: verdict.label, value: verdict.value, accepted, suggestion: meant })
+        }
+        Outcome::Used | Outcome::Approximated(_) | Outcome::Ignored(_) => None,
+    });
+    Reading { spec: native.spec, weight: native.container.weight, complaints: complaints.collect() }
+}
+
 fn one(label: &str, value: &str) -> Reading {
     read([(label, value)], &Spec::default())
 }

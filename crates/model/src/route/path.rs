@@ -1,8 +1,8 @@
 //! Which paths are the same.
 //!
 //! Rules are compared with a path in **canonical form**: escapes of bytes that mean nothing in a URI are decoded, escapes of
-//! reserved ones (RFC 3986 2.2, and `%` itself) are kept, in upper case. So `/a%20b` and `/%61%20b` are `/a b`, and `/a%2fb` is
-//! `/a%2Fb` and never `/a/b`. That is what Traefik does; the raw path would let `/%61dmin` go around a rule for `/admin`, and a
+//! reserved ones (RFC 3986 2.2, and `%` itself) are kept, in upper case, and several slashes are one. So `/a%20b` and
+//! `//%61%20b` are `/a b`, and `/a%2fb` is `/a%2Fb` and never `/a/b`. That is what Traefik does; the raw path would let `/%61dmin` and `//admin` go around a rule for `/admin`, and a
 //! fully decoded one would take a slash in a name for one between names. What is sent on is the path as it came.
 
 use std::error::Error;
@@ -29,7 +29,7 @@ impl fmt::Display for DotSegment {
 pub fn canonical<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> Result<&'a [u8], DotSegment> {
     let path = match raw {
         [] => b"/",
-        raw if raw.contains(&b'%') => {
+        raw if raw.contains(&b'%') || raw.windows(2).any(|pair| pair == b"//") => {
             decode_into(raw, buffer);
             buffer.as_slice()
         }
@@ -53,6 +53,7 @@ fn decode_into(raw: &[u8], out: &mut Vec<u8>) {
                     out.push(byte);
                 }
             }
+            None if *first == b'/' && out.last() == Some(&b'/') => {}
             None => out.push(*first),
         }
     }
@@ -108,7 +109,9 @@ mod tests {
             ("/%zz%4", "/%zz%4"),
             ("/%", "/%"),
             ("/..a/...", "/..a/..."),
-            ("//", "//"),
+            ("//", "/"),
+            ("//a///b//", "/a/b/"),
+            ("/a/%2f/b", "/a/%2F/b"),
             ("*", "*"),
         ] {
             assert_eq!(of(raw).as_deref(), Some(expected), "{raw}");

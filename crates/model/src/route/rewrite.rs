@@ -107,11 +107,13 @@ fn begins(path: &[u8], prefix: &str, whole: bool) -> Option<usize> {
     (!whole || matches!(rest, [] | [b'/', ..])).then(|| path.len() - rest.len())
 }
 
-/// The first byte for which `text` stands, whether that is an escape which canonical form keeps, and how long it is there.
+/// The first byte for which `text` stands, whether that is an escape which canonical form keeps, and how long it is there:
+/// several slashes are one.
 fn first(text: &[u8]) -> Option<((u8, bool), usize)> {
     let (byte, after) = text.split_first()?;
     Some(match path::escaped(byte, after) {
         Some(meant) => ((meant, path::is_reserved(meant)), 3),
+        None if *byte == b'/' => ((b'/', false), 1 + after.iter().take_while(|byte| **byte == b'/').count()),
         None => ((*byte, false), 1),
     })
 }
@@ -167,7 +169,7 @@ mod tests {
             ("/apis", "/apis"),
             ("/api%2fx", "/api%2fx"),
             ("/x/api/y", "/x/api/y"),
-            ("//api/x", "//api/x"),
+            ("//api/x", "/x"),
             ("", "/"),
             ("*", "*"),
         ] {
