@@ -37,10 +37,9 @@ fn ours<T: Routed>() -> [Setting<T>; 2] {
         Setting {
             row: Row {
                 default: Some("native,traefik,nginx-proxy"),
-                group: LABELS,
                 help: "Whose labels are read: native (divisi.*), traefik, and the variables of nginx-proxy",
                 example: "native,traefik",
-                ..Row::new("dialects", &["DIVISI_DIALECTS"], "LIST")
+                ..row("dialects", &["DIVISI_DIALECTS"], "LIST")
             },
             set: |holder, given| put(&mut holder.routing().reader.dialects, Dialects::parse(given.text)),
         },
@@ -48,10 +47,9 @@ fn ours<T: Routed>() -> [Setting<T>; 2] {
             row: Row {
                 default: Some("true"),
                 takes: Takes::Switch,
-                group: LABELS,
                 help: "Reach each service of the project at <service>.localhost and <service>.<project>.localhost",
                 example: "false",
-                ..Row::new("local-hosts", &["DIVISI_LOCAL_HOSTS"], "BOOL")
+                ..row("local-hosts", &["DIVISI_LOCAL_HOSTS"], "BOOL")
             },
             set: |holder, given| put(&mut holder.routing().local_hosts, values::yes_or_no(given.text)),
         },
@@ -63,10 +61,9 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
         Setting {
             row: Row {
                 default: Some("web,http,websecure,https"),
-                group: LABELS,
                 help: "Entry points of Traefik that count as this one; a router at none of them serves nobody",
                 example: "web,websecure,public",
-                ..Row::new("entrypoints", &["DIVISI_ENTRYPOINTS"], "LIST")
+                ..row("entrypoints", &["DIVISI_ENTRYPOINTS"], "LIST")
             },
             set: |holder, given| {
                 let names = given.text.split(',').map(|name| values::name(name.trim())).collect();
@@ -77,11 +74,10 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
             row: Row {
                 default: Some("false"),
                 takes: Takes::Switch,
-                group: LABELS,
                 help: "Read labels of Traefik as strictly as Traefik: one that cannot be read costs the whole container, and \
                        names of services are the same in all projects",
                 example: "true",
-                ..Row::new("strict-traefik", &["DIVISI_STRICT_TRAEFIK"], "BOOL")
+                ..row("strict-traefik", &["DIVISI_STRICT_TRAEFIK"], "BOOL")
             },
             set: |holder, given| put(&mut holder.routing().reader.traefik.strict, values::yes_or_no(given.text)),
         },
@@ -89,10 +85,9 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
             row: Row {
                 default: Some("false"),
                 takes: Takes::Switch,
-                group: LABELS,
                 help: "Expose containers without traefik.enable, too, as Traefik does unless told otherwise",
                 example: "true",
-                ..Row::new("exposed-by-default", &["DIVISI_EXPOSED_BY_DEFAULT"], "BOOL")
+                ..row("exposed-by-default", &["DIVISI_EXPOSED_BY_DEFAULT"], "BOOL")
             },
             set: |holder, given| {
                 put(&mut holder.routing().reader.traefik.exposed_by_default, values::yes_or_no(given.text))
@@ -101,10 +96,9 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
         Setting {
             row: Row {
                 default: Some("Host(`{{ normalize .Name }}`)"),
-                group: LABELS,
                 help: "The rule of a router of Traefik that has none",
                 example: "Host(`{{.Name}}.example.com`)",
-                ..Row::new("default-rule", &["DIVISI_DEFAULT_RULE"], "RULE")
+                ..row("default-rule", &["DIVISI_DEFAULT_RULE"], "RULE")
             },
             set: |holder, given| {
                 Options::check_default_rule(given.text)?;
@@ -114,10 +108,9 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
         Setting {
             row: Row {
                 takes: Takes::List,
-                group: LABELS,
                 help: "A middleware of Traefik to leave out although it may guard its routes, which are closed otherwise",
                 example: "authelia@file,crowdsec",
-                ..Row::new("pass-over", &["DIVISI_PASS_OVER"], "NAME")
+                ..row("pass-over", &["DIVISI_PASS_OVER"], "NAME")
             },
             set: |holder, given| {
                 let mut name = None;
@@ -127,4 +120,8 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
             },
         },
     ]
+}
+
+fn row(flag: &'static str, variables: &'static [&'static str], value: &'static str) -> Row {
+    Row { group: LABELS, ..Row::new(flag, variables, value) }
 }
