@@ -29,6 +29,7 @@ pub(super) trait Routed {
 pub(super) fn rows<T: Routed>() -> Vec<Setting<T>> {
     let mut rows = Vec::from(ours());
     rows.extend(of_traefik());
+    rows.push(pass_over());
     rows
 }
 
@@ -56,7 +57,7 @@ fn ours<T: Routed>() -> [Setting<T>; 2] {
     ]
 }
 
-fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
+fn of_traefik<T: Routed>() -> [Setting<T>; 4] {
     [
         Setting {
             row: Row {
@@ -105,21 +106,24 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 5] {
                 put(&mut holder.routing().reader.traefik.default_rule, values::text(given.text))
             },
         },
-        Setting {
-            row: Row {
-                takes: Takes::List,
-                help: "A middleware of Traefik to leave out although it may guard its routes, which are closed otherwise",
-                example: "authelia@file,crowdsec",
-                ..row("pass-over", &["DIVISI_PASS_OVER"], "NAME")
-            },
-            set: |holder, given| {
-                let mut name = None;
-                put_some(&mut name, values::name(given.text))?;
-                holder.routing().passed_over.extend(name);
-                Ok(())
-            },
-        },
     ]
+}
+
+fn pass_over<T: Routed>() -> Setting<T> {
+    Setting {
+        row: Row {
+            takes: Takes::List,
+            help: "A middleware of Traefik to leave out although it may guard its routes, which are closed otherwise",
+            example: "authelia@file,crowdsec",
+            ..row("pass-over", &["DIVISI_PASS_OVER"], "NAME")
+        },
+        set: |holder, given| {
+            let mut name = None;
+            put_some(&mut name, values::name(given.text))?;
+            holder.routing().passed_over.extend(name);
+            Ok(())
+        },
+    }
 }
 
 fn row(flag: &'static str, variables: &'static [&'static str], value: &'static str) -> Row {
