@@ -64,7 +64,7 @@ pub(crate) fn shown(path: &Path) -> String {
 
 /// The folder in which a file stands.
 pub(crate) fn folder(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new(""))
+    path.parent().unwrap_or_else(|| Path::new(""))
 }
 
 /// Whether Compose would fetch it from elsewhere.
