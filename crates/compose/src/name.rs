@@ -11,6 +11,8 @@ pub(crate) fn normal(text: &str) -> String {
 
 /// What the folder is called.
 pub(crate) fn of_folder(folder: &Path) -> String {
+    // No folder at all is the one where we are.
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     // `..` goes a folder up, whatever links there are: so Compose has it.
     let mut parts = Vec::new();
@@ -35,5 +37,6 @@ mod tests {
         assert_eq!(of_folder(Path::new("/srv/My Shop")), "My Shop");
         assert_eq!(of_folder(Path::new("/srv/shop/a/..")), "shop");
         assert_eq!(of_folder(Path::new("/")), "");
+        assert_eq!(of_folder(Path::new("")), "compose");
     }
 }

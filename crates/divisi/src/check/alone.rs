@@ -1,0 +1,80 @@
+//! A project in which no label says where requests go: then one service gets them all, if it is clear which.
+
+use divisi_compose::{Level, Project, Said, Service};
+use divisi_labels::Exposed;
+
+use super::cast::{self, Player};
+use super::finding::Finding;
+
+/// The variables that name the service.
+const NAMES: &[&str] = &["DIVISI_SERVICE", "DOCKER_COMPOSE_SERVICE_NAME"];
+
+/// Which service gets all requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// This one.
+    It {
+        service: String,
+        /// With its port, where that is known.
+        target: String,
+    },
+    /// No service, or nobody knows which.
+    Nobody,
+}
+
+/// Says which, and what stands against it. Without divisi among the services nothing does: it may stand elsewhere, for others.
+pub(crate) fn find(project: &Project, players: &[Player<'_>]) -> (Alone, Option<Finding>) {
+    let divisi = project.services.iter().find(|service| cast::is_divisi(service));
+    let is_named = |said: &&Said| NAMES.contains(&said.key.as_str()) && !said.value.trim().is_empty();
+    if let Some((divisi, said)) = divisi.and_then(|divisi| Some((divisi, divisi.environment.iter().find(is_named)?))) {
+        return match players.iter().find(|player| player.service.name == said.value.trim()) {
+            Some(player) => (it(player), None),
+            None => (Alone::Nobody, Some(no_such(divisi, said, players))),
+        };
+    }
+    let reachable: Vec<_> = players.iter().filter(|player| !matches!(player.wish.exposed, Exposed::No(_))).collect();
+    let (known, unknown): (Vec<_>, Vec<_>) = reachable.iter().copied().partition(|player| player.port().is_some());
+    match (known.as_slice(), unknown.as_slice()) {
+        ([player], []) | ([], [player]) => (it(player), None),
+        ([player], others) => (it(player), divisi.map(|divisi| perhaps(divisi, player, others))),
+        ([], []) => (Alone::Nobody, None),
+        ([], several) => (Alone::Nobody, divisi.map(|divisi| unclear(divisi, several))),
+        (several, _) => (Alone::Nobody, divisi.map(|divisi| unclear(divisi, several))),
+    }
+}
+
+fn it(player: &Player<'_>) -> Alone {
+    Alone::It { service: player.service.name.clone(), target: cast::target(player.service, player.port()) }
+}
+
+fn names(players: &[&Player<'_>]) -> String {
+    players.iter().map(|player| player.service.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn no_such(divisi: &Service, said: &Said, players: &[Player<'_>]) -> Finding {
+    let there = names(&players.iter().collect::<Vec<_>>());
+    let text = format!("variable {:?} is {:?}: no such service; there are {there}", said.key, said.value);
+    Finding::new(Level::Error, &said.place, &divisi.name, text).about(&said.key)
+}
+
+/// Databases and the like have ports in their images, which are not in the file.
+fn perhaps(divisi: &Service, player: &Player<'_>, others: &[&Player<'_>]) -> Finding {
+    let name = &player.service.name;
+    let text = format!(
+        "all requests go to {name} only if no image of {} exposes a port; to be sure, write DIVISI_SERVICE: {name} in the \
+         environment of {}",
+        names(others),
+        divisi.name
+    );
+    Finding::new(Level::Warning, &divisi.place, &divisi.name, text)
+}
+
+fn unclear(divisi: &Service, several: &[&Player<'_>]) -> Finding {
+    let text = format!(
+        "no label says which requests go where, and it might be any of {}; write divisi.host on those that are to be reached, \
+         or DIVISI_SERVICE in the environment of {}",
+        names(several),
+        divisi.name
+    );
+    Finding::new(Level::Warning, &divisi.place, &divisi.name, text)
+}

@@ -1,0 +1,66 @@
+//! All of it together.
+
+use divisi_compose::{Level, Project};
+use divisi_labels::Exposed;
+
+use super::alone::{self, Alone};
+use super::cast::{self, Player};
+use super::finding::Finding;
+use super::layout;
+use super::verdicts::{self, Compat};
+use super::ways::{self, Way};
+use crate::settings::Check;
+
+/// What is to be told of a project.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) project: Project,
+    /// In the order of their places.
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) ways: Vec<Way>,
+    /// Who gets all requests, where no label says anything.
+    pub(crate) alone: Option<Alone>,
+    /// Services that no route leads to, and why.
+    pub(crate) unrouted: Vec<(String, String)>,
+    /// Of every label of others what became of it, where that was asked.
+    pub(crate) compat: Option<Vec<Compat>>,
+}
+
+impl Report {
+    /// Checks a project.
+    pub(crate) fn of(project: Project, settings: &Check) -> Self {
+        let players = cast::players(&project, &settings.reader);
+        let mut findings: Vec<Finding> = project.problems.iter().map(Finding::from).collect();
+        findings.extend(players.iter().flat_map(|player| verdicts::findings(player, settings.compat)));
+        let (ways, more) = ways::ways(&players, &settings.pass_over);
+        findings.extend(more);
+        findings.extend(layout::findings(&project, &players));
+        let mut alone = None;
+        if ways.is_empty() {
+            let (found, more) = alone::find(&project, &players);
+            alone = Some(found);
+            findings.extend(more);
+        }
+        let compat = settings.compat.then(|| verdicts::compat(&players));
+        let unrouted =
+            players.iter().filter_map(|player| Some((player.service.name.clone(), unrouted(player)?))).collect();
+        findings.sort_by_cached_key(Finding::key);
+        findings.dedup();
+        Self { findings, ways, alone, unrouted, compat, project }
+    }
+
+    /// How many findings there are of a level.
+    pub(crate) fn count(&self, level: Level) -> usize {
+        self.findings.iter().filter(|finding| finding.level == level).count()
+    }
+}
+
+/// Why a service has no route of its own; None where it has one.
+fn unrouted(player: &Player<'_>) -> Option<String> {
+    match &player.wish.exposed {
+        Exposed::No(label) => Some(label.clone()),
+        _ if !player.wish.routes.is_empty() => None,
+        Exposed::Yes => Some("its labels come to no route".to_owned()),
+        Exposed::Unsaid => Some(String::new()),
+    }
+}

@@ -1,0 +1,141 @@
+//! Which requests lead to which service, across all of them: a route of one may lead to another, and name middlewares of a
+//! third.
+
+use std::collections::HashMap;
+
+use divisi_compose::{Level, Place};
+use divisi_labels::middleware::apply;
+use divisi_labels::{Dialect, Middleware, RouteSpec, ServiceSpec};
+use divisi_model::route::{Conflict, Origin, Route, RoutingTable};
+
+use super::cast::{self, Player};
+use super::finding::Finding;
+
+/// A route of the project.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    /// The service whose label says it.
+    pub(crate) service: String,
+    pub(crate) dialect: Dialect,
+    /// Which requests, as the user wrote it.
+    pub(crate) rule: String,
+    /// Where they go: `web:80`, or `web` where the port is for its image to say; None where nobody is.
+    pub(crate) target: Option<String>,
+    /// Why it serves nobody.
+    pub(crate) closed: Option<String>,
+    /// The label that says it.
+    pub(crate) label: String,
+    pub(crate) place: Place,
+}
+
+/// All routes, and what is wrong with them.
+pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, Vec<Finding>) {
+    let known = middlewares(players);
+    let servers = servers(players);
+    let (mut ways, mut findings, mut routes) = (Vec::new(), Vec::new(), Vec::new());
+    for player in players {
+        for spec in &player.wish.routes {
+            let mut spec = spec.clone();
+            apply(&mut spec, &|name| known.get(name).copied(), pass_over);
+            let place = player.place(&spec.label).clone();
+            let target = servers.target(player, &spec);
+            let name = &player.service.name;
+            if let Some(why) = &spec.closed {
+                let text = format!("{} serves nobody: {why}", spec.text);
+                findings.push(Finding::new(Level::Error, &place, name, text).about(&spec.label));
+            } else if target.is_none() {
+                let text = format!(
+                    "{} leads to service {:?}, which no container of these files has; write one of their services, or start \
+                     the project that has it",
+                    spec.text, spec.service
+                );
+                findings.push(Finding::new(Level::Warning, &place, name, text).about(&spec.label));
+            }
+            routes.push(route(player, &spec, target.as_deref()));
+            ways.push(Way {
+                service: name.clone(),
+                dialect: spec.dialect,
+                rule: spec.text,
+                target,
+                closed: spec.closed,
+                label: spec.label,
+                place,
+            });
+        }
+    }
+    let (_, conflicts) = RoutingTable::build(routes);
+    findings.extend(conflicts.iter().map(|conflict| told(conflict, players)));
+    (ways, findings)
+}
+
+/// A name that two containers give is for the first to say; divisi itself cannot know more.
+fn middlewares<'a>(players: &'a [Player<'_>]) -> HashMap<&'a str, &'a Middleware> {
+    let mut known = HashMap::new();
+    for middleware in players.iter().flat_map(|player| &player.wish.middlewares) {
+        known.entry(middleware.name.as_str()).or_insert(middleware);
+    }
+    known
+}
+
+/// Who has which service of Traefik. The names of all others are their container's own.
+struct Servers<'a> {
+    traefik: HashMap<&'a str, Vec<(&'a Player<'a>, &'a ServiceSpec)>>,
+}
+
+fn servers<'a>(players: &'a [Player<'_>]) -> Servers<'a> {
+    let mut traefik: HashMap<&str, Vec<_>> = HashMap::new();
+    for player in players {
+        for spec in player.wish.services.iter().filter(|spec| spec.dialect == Dialect::Traefik) {
+            traefik.entry(spec.name.as_str()).or_default().push((player, spec));
+        }
+    }
+    Servers { traefik }
+}
+
+impl Servers<'_> {
+    /// Where a route leads, as the table of routes shows it. Two names for the same port of the same service are one.
+    fn target(&self, player: &Player<'_>, route: &RouteSpec) -> Option<String> {
+        if route.dialect == Dialect::Traefik {
+            let found = self.traefik.get(route.service.as_str())?;
+            let mut all: Vec<_> = found.iter().map(|(player, spec)| shown(player, spec)).collect();
+            all.sort_unstable();
+            all.dedup();
+            return Some(all.join(" + "));
+        }
+        let is_it = |spec: &&ServiceSpec| spec.dialect == route.dialect && spec.name == route.service;
+        player.wish.services.iter().find(is_it).map(|spec| shown(player, spec))
+    }
+}
+
+fn shown(player: &Player<'_>, spec: &ServiceSpec) -> String {
+    cast::target(player.service, spec.port.or_else(|| player.port()))
+}
+
+fn route(player: &Player<'_>, spec: &RouteSpec, target: Option<&str>) -> Route {
+    let name = player.service.name.as_str();
+    let origin = Origin {
+        id: name.into(),
+        container: player.service.container.as_str().into(),
+        label: spec.label.as_str().into(),
+    };
+    let service = target.unwrap_or(&spec.service);
+    let route = Route::new(spec.name.as_str(), spec.rule.clone(), service, origin);
+    match spec.priority {
+        Some(priority) => route.with_priority(priority),
+        None => route,
+    }
+}
+
+/// At the place of the one that gets nothing.
+fn told(conflict: &Conflict, players: &[Player<'_>]) -> Finding {
+    let origin = conflict.loser.origin();
+    let player = players.iter().find(|player| player.service.name == *origin.id);
+    let place = player.map(|player| player.place(&origin.label).clone());
+    Finding {
+        level: Level::Warning,
+        place,
+        service: Some(origin.id.to_string()),
+        label: Some(origin.label.to_string()),
+        text: conflict.to_string(),
+    }
+}
