@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Where something was written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// The file, as the user would name it.
     pub file: Arc<str>,

@@ -1,5 +1,7 @@
 //! The services of the project, what each of them wants, and which of them is divisi.
 
+use std::collections::HashMap;
+
 use divisi_compose::{Place, Port, Project, Service};
 use divisi_labels::{Reader, Wish, Words, understand};
 use divisi_model::Spec;
@@ -9,12 +11,20 @@ use divisi_model::Spec;
 pub(crate) struct Player<'a> {
     pub(crate) service: &'a Service,
     pub(crate) wish: Wish,
+    /// Where each label and variable was written.
+    places: HashMap<&'a str, &'a Place>,
 }
 
 /// Understands all services but divisi itself.
 pub(crate) fn players<'a>(project: &'a Project, reader: &Reader) -> Vec<Player<'a>> {
     let services = project.services.iter().filter(|service| !is_divisi(service));
-    services.map(|service| Player { service, wish: wish(service, project, reader) }).collect()
+    let player = |service: &'a Service| {
+        // A label counts before a variable of the same name.
+        let said = service.environment.iter().chain(&service.labels);
+        let places = said.map(|said| (said.key.as_str(), &said.place)).collect();
+        Player { service, wish: wish(service, project, reader), places }
+    };
+    services.map(player).collect()
 }
 
 fn wish(service: &Service, project: &Project, reader: &Reader) -> Wish {
@@ -46,8 +56,7 @@ pub(crate) fn is_divisi(service: &Service) -> bool {
 impl Player<'_> {
     /// Where a label or a variable was written, or the service.
     pub(crate) fn place(&self, label: &str) -> &Place {
-        let mut said = self.service.labels.iter().chain(&self.service.environment);
-        said.find(|said| said.key == label).map_or(&self.service.place, |said| &said.place)
+        self.places.get(label).copied().unwrap_or(&self.service.place)
     }
 
     /// The port that requests get where no label says one.

@@ -62,6 +62,7 @@ fn way(way: &super::ways::Way) -> Value {
         "rule": way.rule,
         "target": way.target,
         "closed": way.closed,
+        "behind": way.behind,
         "service": way.service,
         "label": way.label,
         "dialect": way.dialect.name(),

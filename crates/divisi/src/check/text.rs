@@ -1,8 +1,9 @@
 //! For people: findings first, a line each, then what the labels come to.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use divisi_compose::Level;
+use divisi_compose::{Level, Place};
 use divisi_labels::Dialect;
 
 use super::alone::Alone;
@@ -19,7 +20,8 @@ pub(crate) fn text(report: &Report) -> String {
     for line in report.compat.iter().flatten().map(compat_line) {
         text.push_str(&line);
     }
-    for finding in report.findings.iter().filter(|finding| !is_told(report, finding)) {
+    let told = told(report);
+    for finding in report.findings.iter().filter(|finding| !is_told(&told, finding)) {
         line(&mut text, &finding.to_string());
     }
     if report.project.services.is_empty() && report.project.skipped.is_empty() {
@@ -40,14 +42,15 @@ pub(crate) fn text(report: &Report) -> String {
     text
 }
 
-/// Whether a finding is only what a line of `--compat` says already.
-fn is_told(report: &Report, finding: &Finding) -> bool {
-    let is_it = |told: &Compat| {
-        finding.place.as_ref() == Some(&told.place)
-            && finding.service.as_ref() == Some(&told.service)
-            && finding.text == told.verdict.to_string()
-    };
-    report.compat.iter().flatten().any(is_it)
+/// What lines of `--compat` say: findings with the same text say it once more.
+fn told(report: &Report) -> HashSet<(&Place, &str, String)> {
+    let told = report.compat.iter().flatten();
+    told.map(|told| (&told.place, told.service.as_str(), told.verdict.to_string())).collect()
+}
+
+fn is_told(told: &HashSet<(&Place, &str, String)>, finding: &Finding) -> bool {
+    let (Some(place), Some(service)) = (&finding.place, &finding.service) else { return false };
+    told.contains(&(place, service, finding.text.clone()))
 }
 
 fn line(text: &mut String, line: &str) {
@@ -70,10 +73,11 @@ fn routes(text: &mut String, report: &Report) {
     }
     let width = report.ways.iter().map(|way| way.rule.chars().count()).max().unwrap_or(0).min(WIDEST);
     for way in &report.ways {
-        let target = match (&way.closed, &way.target) {
-            (Some(_), _) => "nobody (closed)".to_owned(),
-            (None, Some(target)) => with_port(target),
-            (None, None) => "nobody".to_owned(),
+        let target = match (&way.closed, &way.behind, &way.target) {
+            (_, Some(winner), _) => format!("nobody ({winner} asks for the same)"),
+            (Some(_), ..) => "nobody (closed)".to_owned(),
+            (.., Some(target)) => with_port(target),
+            (.., None) => "nobody (no such service)".to_owned(),
         };
         line(text, &format!("{:width$}  → {target}", way.rule));
     }

@@ -17,12 +17,16 @@ pub(crate) struct Way {
     /// The service whose label says it.
     pub(crate) service: String,
     pub(crate) dialect: Dialect,
+    /// What it is called among those of its language.
+    pub(crate) name: String,
     /// Which requests, as the user wrote it.
     pub(crate) rule: String,
     /// Where they go: `web:80`, or `web` where the port is for its image to say; None where nobody is.
     pub(crate) target: Option<String>,
     /// Why it serves nobody.
     pub(crate) closed: Option<String>,
+    /// The service that gets its requests, because it asks for the same ones and comes first.
+    pub(crate) behind: Option<String>,
     /// The label that says it.
     pub(crate) label: String,
     pub(crate) place: Place,
@@ -55,17 +59,36 @@ pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, V
             ways.push(Way {
                 service: name.clone(),
                 dialect: spec.dialect,
+                name: spec.name,
                 rule: spec.text,
                 target,
                 closed: spec.closed,
+                behind: None,
                 label: spec.label,
                 place,
             });
         }
     }
     let (_, conflicts) = RoutingTable::build(routes);
-    findings.extend(conflicts.iter().map(|conflict| told(conflict, players)));
+    findings.extend(settle(&conflicts, &mut ways));
     (ways, findings)
+}
+
+/// Notes which routes get no requests, and tells it at their places.
+fn settle(conflicts: &[Conflict], ways: &mut [Way]) -> Vec<Finding> {
+    let index = ways.iter().enumerate();
+    let index: HashMap<_, _> =
+        index.map(|(at, way)| ((way.service.clone(), way.label.clone(), way.name.clone()), at)).collect();
+    let mut findings = Vec::new();
+    for conflict in conflicts {
+        let (origin, name) = (conflict.loser.origin(), conflict.loser.name());
+        let id = (origin.id.to_string(), origin.label.to_string(), name.to_string());
+        let Some(way) = index.get(&id).and_then(|at| ways.get_mut(*at)) else { continue };
+        way.behind = Some(conflict.winner.service().to_string());
+        let finding = Finding::new(Level::Warning, &way.place, &way.service, conflict.to_string());
+        findings.push(finding.about(&way.label));
+    }
+    findings
 }
 
 /// A name that two containers give is for the first to say; divisi itself cannot know more.
@@ -123,19 +146,5 @@ fn route(player: &Player<'_>, spec: &RouteSpec, target: Option<&str>) -> Route {
     match spec.priority {
         Some(priority) => route.with_priority(priority),
         None => route,
-    }
-}
-
-/// At the place of the one that gets nothing.
-fn told(conflict: &Conflict, players: &[Player<'_>]) -> Finding {
-    let origin = conflict.loser.origin();
-    let player = players.iter().find(|player| player.service.name == *origin.id);
-    let place = player.map(|player| player.place(&origin.label).clone());
-    Finding {
-        level: Level::Warning,
-        place,
-        service: Some(origin.id.to_string()),
-        label: Some(origin.label.to_string()),
-        text: conflict.to_string(),
     }
 }
