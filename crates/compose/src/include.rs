@@ -7,9 +7,16 @@ use crate::node::{Map, Node, Value};
 use crate::problem::Fault;
 use crate::{merge, source};
 
+/// How many files include each other, one the next.
+const DEEPEST: usize = 32;
+
 /// Draws in what the document includes.
 pub(crate) fn apply(loader: &mut Loader, document: &mut Map, path: &Path, context: &Context<'_>, open: &[PathBuf]) {
     let Some(include) = document.remove("include") else { return };
+    if open.len() >= DEEPEST {
+        loader.problems.push(Fault::TooDeep(DEEPEST).at(&include.place));
+        return;
+    }
     let mut open = open.to_vec();
     open.push(identity(path));
     for entry in include.each() {

@@ -63,6 +63,15 @@ impl Node {
         Self { place, merging: Merging::Usual, value }
     }
 
+    /// How deep things stand in it.
+    pub(crate) fn height(&self) -> usize {
+        match &self.value {
+            Value::Null | Value::Scalar(_) => 0,
+            Value::List(list) => 1 + list.iter().map(Self::height).max().unwrap_or(0),
+            Value::Map(map) => 1 + map.values().map(Self::height).max().unwrap_or(0),
+        }
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         self.value == Value::Null
     }

@@ -81,17 +81,13 @@ pub(crate) fn read(name: &str, node: &Node, project: &str, problems: &mut Vec<Pr
     let replicas = deploy.and_then(|deploy| deploy.get("replicas")).or_else(|| node.get("scale"));
     let mode = text("network_mode").filter(|mode| mode != "bridge");
     let networks = node.get("networks").and_then(Node::as_map).map(|map| map.keys().cloned().collect());
-    let words = |key: &str| node.get(key).map(Node::each).unwrap_or_default().iter().filter_map(Node::as_text);
+    let words = |key: &str| node.get(key).map(words).unwrap_or_default();
     Service {
         name: name.to_owned(),
         place: node.place.clone(),
         image: text("image"),
         is_built: node.get("build").is_some(),
-        command: words("entrypoint")
-            .chain(words("command"))
-            .flat_map(str::split_whitespace)
-            .map(str::to_owned)
-            .collect(),
+        command: [words("entrypoint"), words("command")].concat(),
         container: text("container_name").unwrap_or_else(|| format!("{project}-{name}-1")),
         container_name: node.get("container_name").map(|node| node.place.clone()),
         labels: said(node.get("labels")),
@@ -104,6 +100,27 @@ pub(crate) fn read(name: &str, node: &Node, project: &str, problems: &mut Vec<Pr
         has_healthcheck: node.get("healthcheck").is_some(),
         replicas: replicas.map_or(1, |replicas| reader.replicas(replicas)),
     }
+}
+
+/// The words of a command: a list has them already, and a text is taken apart as by a shell, but for what only a shell can.
+fn words(node: &Node) -> Vec<String> {
+    let Some(text) = node.as_text() else {
+        return node.each().iter().filter_map(Node::as_text).map(str::to_owned).collect();
+    };
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for char in text.chars() {
+        match (quote, char) {
+            (Some(open), _) if open == char => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(char);
+                word.get_or_insert_default();
+            }
+            (None, _) if char.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(char),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 /// The pairs of a mapping that have a value.
@@ -174,6 +191,13 @@ fn port(target: &str, published: &str, protocol: &str) -> Option<Port> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_a_command() {
+        let scalar = crate::node::Scalar::text("divisi --a 'b c'\t--d=\"e f\" ''");
+        let node = Node::new(Place::whole("a"), crate::node::Value::Scalar(scalar));
+        assert_eq!(words(&node), ["divisi", "--a", "b c", "--d=e f", ""]);
+    }
 
     #[test]
     fn ports_in_short() {

@@ -44,9 +44,16 @@ struct Reader<'a, 'b> {
     file: Arc<str>,
     parser: Parser<'a, StrInput<'a>>,
     /// What aliases stand for. A node that is not complete is not here, so that none has itself in it.
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Anchored>,
     budget: &'b mut Budget,
     problems: &'b mut Vec<Problem>,
+}
+
+/// What an alias stands for.
+struct Anchored {
+    node: Node,
+    /// How deep things stand in it. Aliases in aliases would otherwise dig as deep as they like.
+    height: usize,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -71,7 +78,7 @@ impl<'a> Reader<'a, '_> {
             return Err(Fault::TooDeep(DEEPEST).at(&place));
         }
         let (value, anchor, tag) = match event {
-            Event::Alias(id) => return self.alias(id, &place),
+            Event::Alias(id) => return self.alias(id, &place, depth),
             Event::Scalar(text, style, anchor, tag) => {
                 self.budget.text(text.len()).map_err(|fault| fault.at(&place))?;
                 (scalar(&text, style, tag.as_deref()), anchor, tag)
@@ -83,15 +90,18 @@ impl<'a> Reader<'a, '_> {
         let node = Node { place, merging: merging(tag.as_deref()), value };
         if anchor != 0 {
             let copy = self.budget.copy(&node).map_err(|fault| fault.at(&node.place))?;
-            self.anchors.insert(anchor, copy);
+            self.anchors.insert(anchor, Anchored { height: copy.height(), node: copy });
         }
         Ok(node)
     }
 
-    fn alias(&mut self, id: usize, place: &Place) -> Result<Node, Problem> {
-        let Some(node) = self.anchors.get(&id) else {
+    fn alias(&mut self, id: usize, place: &Place, depth: usize) -> Result<Node, Problem> {
+        let Some(Anchored { node, height }) = self.anchors.get(&id) else {
             return Err(Fault::Syntax("an alias (*name) stands inside of what it names".to_owned()).at(place));
         };
+        if depth + height > DEEPEST {
+            return Err(Fault::TooDeep(DEEPEST).at(place));
+        }
         self.budget.copy(node).map_err(|fault| fault.at(place))
     }
 
@@ -230,6 +240,11 @@ mod tests {
         assert_eq!(of(&bomb).0.expect_err("a bomb").fault, Fault::TooLarge);
         let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(400_000), "*a, ".repeat(100_000));
         assert_eq!(of(&long).0.expect_err("a long one").fault, Fault::TooLarge);
+        let mut stairs = "a0: &a0 [x]\n".to_owned();
+        for level in 1..5000 {
+            stairs.push_str(&format!("a{level}: &a{level} [[[[[*a{}]]]]]\n", level - 1));
+        }
+        assert_eq!(of(&stairs).0.expect_err("stairs").fault, Fault::TooDeep(DEEPEST));
         for well in ["[".repeat(500_000), "{a: ".repeat(100_000), "- ".repeat(300_000)] {
             assert!(of(&well).0.is_err());
         }

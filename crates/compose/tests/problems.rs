@@ -160,6 +160,26 @@ fn bombs_are_bounded_in_time() {
     }
 }
 
+#[test]
+fn chains_of_files_end() {
+    let files: Vec<_> = (0..200)
+        .map(|at| (format!("f{at}.yaml"), format!("include: [f{}.yaml]\nservices: {{s{at}: {{image: x}}}}\n", at + 1)))
+        .collect();
+    let mut files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    files.push(("compose.yaml", "include: [f0.yaml]"));
+    let found = problems(&files);
+    assert!(found.len() == 1 && found[0].contains("levels deep"), "{found:#?}");
+    // Each one includes the next one twice.
+    let files: Vec<_> = (0..30)
+        .map(|at| (format!("f{at}.yaml"), format!("include: [f{0}.yaml, f{0}.yaml]\n", at + 1)))
+        .chain([("f30.yaml".to_owned(), "services: {a: {image: x}}".to_owned())])
+        .collect();
+    let mut files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    files.push(("compose.yaml", "include: [f0.yaml]"));
+    let found = problems(&files);
+    assert!(found.iter().any(|line| line.contains("draws in more than")), "{found:#?}");
+}
+
 /// Files that are fine, to be spoiled.
 fn good() -> Vec<String> {
     let mut found = Vec::new();

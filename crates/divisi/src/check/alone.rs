@@ -1,12 +1,14 @@
 //! A project in which no label says where requests go: then one service gets them all, if it is clear which.
 
-use divisi_compose::{Level, Project, Said, Service};
+use divisi_compose::{Level, Project, Service};
 use divisi_labels::Exposed;
 
 use super::cast::{self, Player};
 use super::finding::Finding;
+use super::told::{self, Told};
 
-/// The variables that name the service.
+/// The flag and the variables that name the service.
+const FLAG: &str = "service";
 const NAMES: &[&str] = &["DIVISI_SERVICE", "DOCKER_COMPOSE_SERVICE_NAME"];
 
 /// Which service gets all requests.
@@ -25,11 +27,10 @@ pub(crate) enum Alone {
 /// Says which, and what stands against it. Without divisi among the services nothing does: it may stand elsewhere, for others.
 pub(crate) fn find(project: &Project, players: &[Player<'_>]) -> (Alone, Option<Finding>) {
     let divisi = project.services.iter().find(|service| cast::is_divisi(service));
-    let is_named = |said: &&Said| NAMES.contains(&said.key.as_str()) && !said.value.trim().is_empty();
-    if let Some((divisi, said)) = divisi.and_then(|divisi| Some((divisi, divisi.environment.iter().find(is_named)?))) {
-        return match players.iter().find(|player| player.service.name == said.value.trim()) {
+    if let Some((divisi, told)) = divisi.and_then(|divisi| Some((divisi, told::find(divisi, FLAG, NAMES)?))) {
+        return match players.iter().find(|player| player.service.name == told.value) {
             Some(player) => (it(player), None),
-            None => (Alone::Nobody, Some(no_such(divisi, said, players))),
+            None => (Alone::Nobody, Some(no_such(divisi, &told, players))),
         };
     }
     let reachable: Vec<_> = players.iter().filter(|player| !matches!(player.wish.exposed, Exposed::No(_))).collect();
@@ -51,10 +52,10 @@ fn names(players: &[&Player<'_>]) -> String {
     players.iter().map(|player| player.service.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn no_such(divisi: &Service, said: &Said, players: &[Player<'_>]) -> Finding {
+fn no_such(divisi: &Service, told: &Told, players: &[Player<'_>]) -> Finding {
     let there = names(&players.iter().collect::<Vec<_>>());
-    let text = format!("variable {:?} is {:?}: no such service; there are {there}", said.key, said.value);
-    Finding::new(Level::Error, &said.place, &divisi.name, text).about(&said.key)
+    let text = format!("{} is {:?}: no such service; there are {there}", told.how, told.value);
+    Finding::new(Level::Error, &told.place, &divisi.name, text).about(&told.how)
 }
 
 /// Databases and the like have ports in their images, which are not in the file.

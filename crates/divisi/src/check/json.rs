@@ -33,7 +33,6 @@ pub(crate) fn text(report: &Report) -> String {
             let mut entry = json!({
                 "service": told.service,
                 "label": told.verdict.label,
-                "value": told.verdict.value,
                 "dialect": told.verdict.dialect.name(),
                 "outcome": told.word(),
                 "reason": told.why(),

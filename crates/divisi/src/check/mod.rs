@@ -7,6 +7,7 @@
 //! | module | job |
 //! |---|---|
 //! | `cast` | the services of the project, and which of them is divisi |
+//! | `told` | what the divisi of the project is told |
 //! | `ways` | which requests lead to which service |
 //! | `finding` | something to tell, with its place |
 //! | `verdicts` | what became of the labels |
@@ -22,6 +23,7 @@ mod json;
 mod layout;
 mod report;
 mod text;
+mod told;
 mod verdicts;
 mod ways;
 
@@ -57,7 +59,7 @@ fn checked(settings: &Check, directory: PathBuf, environment: &dyn Fn(&str) -> O
         project: settings.project.clone(),
         environment,
     });
-    Report::of(project, settings)
+    Report::of(project, settings, environment)
 }
 
 fn code(report: &Report) -> ExitCode {

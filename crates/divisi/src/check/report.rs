@@ -7,6 +7,7 @@ use super::alone::{self, Alone};
 use super::cast::{self, Player};
 use super::finding::Finding;
 use super::layout;
+use super::told;
 use super::verdicts::{self, Compat};
 use super::ways::{self, Way};
 use crate::settings::Check;
@@ -28,9 +29,16 @@ pub(crate) struct Report {
 
 impl Report {
     /// Checks a project.
-    pub(crate) fn of(project: Project, settings: &Check) -> Self {
-        let players = cast::players(&project, &settings.reader);
+    pub(crate) fn of(project: Project, settings: &Check, environment: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut findings: Vec<Finding> = project.problems.iter().map(Finding::from).collect();
+        let mut settings = settings.clone();
+        if let Some(divisi) = project.services.iter().find(|service| cast::is_divisi(service)) {
+            let (as_told, problems) = told::settings(&settings, divisi, environment);
+            settings = as_told;
+            let finding = |problem| Finding::new(Level::Error, &divisi.place, &divisi.name, problem);
+            findings.extend(problems.into_iter().map(finding));
+        }
+        let players = cast::players(&project, &settings.reader);
         findings.extend(players.iter().flat_map(|player| verdicts::findings(player, settings.compat)));
         let (ways, more) = ways::ways(&players, &settings.pass_over);
         findings.extend(more);

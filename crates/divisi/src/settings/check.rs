@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use clap::ArgMatches;
 use divisi_labels::{Dialects, Reader};
 
-use super::row::{Row, Setting, Takes};
+use super::Environment;
+use super::row::{self, Problem, Row, Setting, Takes};
 use super::values::{self, put, put_some, yes_or_no};
 
 /// Which files are checked, and how.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Check {
     /// The Compose files; empty for those that Compose would find.
     pub(crate) files: Vec<PathBuf>,
@@ -26,6 +28,21 @@ pub(crate) struct Check {
     pub(crate) reader: Reader,
     /// Middlewares that are left out whatever they are.
     pub(crate) pass_over: Vec<String>,
+    /// What was on the command line.
+    pub(super) given: ArgMatches,
+}
+
+impl Check {
+    /// The same command line with another environment.
+    pub(crate) fn again(&self, environment: Environment<'_>) -> (Self, Vec<Problem>) {
+        row::read(TABLE, &self.given, environment)
+    }
+
+    /// The flag that says the same as a variable, of those about how labels are read.
+    pub(crate) fn flag(variable: &str) -> Option<&'static str> {
+        let mut rows = TABLE.iter().map(|setting| setting.row).filter(|row| row.group == LABELS);
+        rows.find(|row| row.variables.contains(&variable)).map(|row| row.flag)
+    }
 }
 
 const FILES: &str = "Compose files";
