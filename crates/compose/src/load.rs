@@ -1,6 +1,6 @@
 //! One file with all that it draws in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::budget::Budget;
@@ -25,6 +25,8 @@ pub(crate) struct Loader {
     /// Variables that were missed already. One line for each is enough.
     unset: BTreeSet<String>,
     files: usize,
+    /// Texts that were read already: standard input can be read once.
+    texts: HashMap<PathBuf, String>,
 }
 
 /// Where the paths in a file begin, and what its variables stand for.
@@ -55,6 +57,22 @@ impl Loader {
         merged
     }
 
+    /// What the files say that the project is called. What is wrong with them is told when they are read for good.
+    pub(crate) fn name(&mut self, files: &[PathBuf], variables: &Variables<'_>) -> Option<String> {
+        let mut name = None;
+        for file in files {
+            let Some(text) = self.text(file, By::User) else { continue };
+            let (mut budget, mut ignored) = (Budget::default(), Vec::new());
+            let documents = yaml::read("", &text, &mut budget, &mut ignored).unwrap_or_default();
+            let said = |document: &Node| document.get("name").and_then(Node::as_text).map(str::to_owned);
+            let said = documents.iter().filter_map(said).next_back();
+            let filled = said.and_then(|said| interpolate(&said, &|name| variables.get(name), &mut Vec::new()).ok());
+            name = filled.or(name);
+            self.texts.insert(file.clone(), text);
+        }
+        name
+    }
+
     /// The documents of a file, with their variables filled in and all in one form.
     pub(crate) fn documents(&mut self, path: &Path, by: By, context: &Context<'_>) -> Vec<Map> {
         let shown = source::shown(path);
@@ -69,6 +87,9 @@ impl Loader {
 
     /// The text of a file, unless there have been too many.
     pub(crate) fn text(&mut self, path: &Path, by: By) -> Option<String> {
+        if let Some(text) = self.texts.remove(path) {
+            return Some(text);
+        }
         self.files += 1;
         if self.files > MOST {
             if self.files == MOST + 1 {

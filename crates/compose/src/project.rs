@@ -97,12 +97,14 @@ pub fn load(request: &Request<'_>) -> Project {
     let is_stdin = first == Path::new(source::STDIN);
     let directory = if is_stdin { request.directory.clone() } else { source::folder(first).to_owned() };
     let variables = variables(request, &directory, &plain, &mut loader);
+    let name = project_name(request, &files, &directory, &variables, &mut loader);
+    // Files may use the name that is not known before they are read.
+    let variables = variables.with([("COMPOSE_PROJECT_NAME".to_owned(), name.clone())]);
     let context = Context { directory, variables };
     let mut merged = Map::new();
     for file in &files {
         merged = loader.file(file, By::User, &context, merged, &[]);
     }
-    let name = project_name(request, &merged, &context, &mut loader);
     let on = profiles(request, &context.variables);
     let networks = networks(merged.get("networks"), &name);
     let shown: Vec<_> = files.iter().map(|file| source::shown(file)).collect();
@@ -153,16 +155,21 @@ fn variables<'a>(request: &Request<'_>, directory: &Path, plain: &Variables<'a>,
     plain.with(values)
 }
 
-fn project_name(request: &Request<'_>, merged: &Map, context: &Context<'_>, loader: &mut Loader) -> String {
+fn project_name(
+    request: &Request<'_>,
+    files: &[PathBuf],
+    directory: &Path,
+    variables: &Variables<'_>,
+    loader: &mut Loader,
+) -> String {
     let said = |text: String| Some(text).filter(|text| !text.is_empty());
-    let written = || merged.get("name").and_then(Node::as_text).map(str::to_owned).and_then(said);
     let name = request
         .project
         .clone()
         .and_then(said)
-        .or_else(|| context.variables.get("COMPOSE_PROJECT_NAME").and_then(said))
-        .or_else(written)
-        .unwrap_or_else(|| name::of_folder(&context.directory));
+        .or_else(|| variables.get("COMPOSE_PROJECT_NAME").and_then(said))
+        .or_else(|| loader.name(files, variables).and_then(said))
+        .unwrap_or_else(|| name::of_folder(directory));
     let normal = name::normal(&name);
     if normal.is_empty() {
         loader.problems.push(Fault::NoName(name).nowhere());

@@ -69,7 +69,7 @@ pub struct Port {
 pub enum Networks {
     /// In networks, by their keys in the file.
     Of(Vec<String>),
-    /// As `network_mode` says: `host`, `none`, `service:vpn`.
+    /// As `network_mode` says: `host`, `none`, `bridge` (the engine's own), `service:vpn`.
     Mode(String),
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn read(name: &str, node: &Node, project: &str, problems: &mut Vec<Pr
     let mut reader = Reader { service: name, problems };
     let deploy = node.get("deploy");
     let replicas = deploy.and_then(|deploy| deploy.get("replicas")).or_else(|| node.get("scale"));
-    let mode = text("network_mode").filter(|mode| mode != "bridge");
+    let mode = text("network_mode");
     let networks = node.get("networks").and_then(Node::as_map).map(|map| map.keys().cloned().collect());
     let words = |key: &str| node.get(key).map(words).unwrap_or_default();
     Service {

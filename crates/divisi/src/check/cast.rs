@@ -40,7 +40,8 @@ fn wish(service: &Service, project: &Project, reader: &Reader) -> Wish {
     understand(&words, &Spec::default(), reader)
 }
 
-/// Whether a service is the proxy: by the name of its image, or by the program that it runs.
+/// Whether a service is the proxy: by the name of its image, by the program that it runs, or, where it is
+/// built and says neither, by its own.
 pub(crate) fn is_divisi(service: &Service) -> bool {
     let image = service.image.as_deref().unwrap_or_default();
     let image = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
@@ -50,7 +51,8 @@ pub(crate) fn is_divisi(service: &Service) -> bool {
     let is_other = |word: &String| ["echo", "demo"].contains(&word.as_str());
     let is_program = program == "divisi" && !words.next().is_some_and(is_other);
     let is_image = image == "divisi" && !service.command.first().is_some_and(is_other);
-    is_image || is_program
+    let is_name = service.name == "divisi" && service.image.is_none() && service.command.is_empty();
+    is_image || is_program || is_name
 }
 
 impl Player<'_> {

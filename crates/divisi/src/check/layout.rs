@@ -91,16 +91,16 @@ fn port(player: &Player<'_>) -> Option<Finding> {
 
 fn network(project: &Project, player: &Player<'_>, divisi: Option<&Service>) -> Option<Finding> {
     let service = player.service;
-    let own = match &service.networks {
-        Networks::Mode(mode) => return mode_of(service, mode),
-        Networks::Of(keys) => names(project, keys),
+    let own = match (&service.networks, attached(project, service)) {
+        (_, Some(own)) => own,
+        (Networks::Mode(mode), None) => return mode_of(service, mode),
+        (Networks::Of(_), None) => return None,
     };
     let said = player.wish.network.as_deref();
     if let Some(said) = said.filter(|said| !own.contains(said)) {
         return Some(not_there(project, player, said, &own));
     }
-    let Networks::Of(keys) = &divisi?.networks else { return None };
-    let (ours, name) = (names(project, keys), &divisi?.name);
+    let (ours, name) = (attached(project, divisi?)?, &divisi?.name);
     let text = match said {
         Some(said) if !ours.contains(said) => format!(
             "it is to be reached on network {said:?}, where {name} is not: that is on {}; write a network that both have",
@@ -146,9 +146,15 @@ fn not_there(project: &Project, player: &Player<'_>, said: &str, own: &BTreeSet<
     }
 }
 
-/// What the engine calls them. One that is not in the file is Compose's to complain of.
-fn names<'a>(project: &'a Project, keys: &'a [String]) -> BTreeSet<&'a str> {
-    keys.iter().map(|key| project.networks.get(key).map_or(key.as_str(), |network| network.name.as_str())).collect()
+/// The networks of a service, as the engine calls them; None where it has no own ones. One that is not in the file is Compose's
+/// to complain of.
+fn attached<'a>(project: &'a Project, service: &'a Service) -> Option<BTreeSet<&'a str>> {
+    let name = |key: &'a String| project.networks.get(key).map_or(key.as_str(), |network| network.name.as_str());
+    match &service.networks {
+        Networks::Of(keys) => Some(keys.iter().map(name).collect()),
+        Networks::Mode(mode) if mode == "bridge" => Some(BTreeSet::from(["bridge"])),
+        Networks::Mode(_) => None,
+    }
 }
 
 fn list(names: &BTreeSet<&str>) -> String {

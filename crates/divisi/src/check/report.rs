@@ -39,7 +39,8 @@ impl Report {
             findings.extend(problems.into_iter().map(finding));
         }
         let players = cast::players(&project, &settings.reader);
-        findings.extend(players.iter().flat_map(|player| verdicts::findings(player, settings.compat)));
+        let names = ways::names(&players);
+        findings.extend(players.iter().flat_map(|player| verdicts::findings(player, &names, settings.compat)));
         let (ways, more) = ways::ways(&players, &settings.pass_over);
         findings.extend(more);
         findings.extend(layout::findings(&project, &players));
@@ -49,7 +50,7 @@ impl Report {
             alone = Some(found);
             findings.extend(more);
         }
-        let compat = settings.compat.then(|| verdicts::compat(&players));
+        let compat = settings.compat.then(|| verdicts::compat(&players, &names));
         let unrouted =
             players.iter().filter_map(|player| Some((player.service.name.clone(), unrouted(player)?))).collect();
         findings.sort_by_cached_key(Finding::key);

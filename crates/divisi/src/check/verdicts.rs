@@ -1,6 +1,6 @@
 //! What became of the labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use divisi_compose::{Level, Place};
 use divisi_labels::{Dialect, Outcome, Verdict};
@@ -45,23 +45,35 @@ pub(crate) fn line(verdict: &Verdict) -> String {
     verdict.to_string()
 }
 
-/// Of every label of others what became of it.
-pub(crate) fn compat(players: &[Player<'_>]) -> Vec<Compat> {
+/// Of every label of others what became of it; `names` are the services of Traefik that there are.
+pub(crate) fn compat(players: &[Player<'_>], names: &HashSet<&str>) -> Vec<Compat> {
     let mut all = Vec::new();
     for player in players {
         let foreign = player.wish.verdicts.iter().filter(|verdict| verdict.dialect != Dialect::Native);
         all.extend(foreign.map(|verdict| Compat {
             service: player.service.name.clone(),
             place: player.place(&verdict.label).clone(),
-            verdict: verdict.clone(),
+            verdict: if is_elsewhere(verdict, names) {
+                Verdict { outcome: Outcome::Used, ..verdict.clone() }
+            } else {
+                verdict.clone()
+            },
         }));
     }
     all.sort_by(|a, b| (&a.place, &a.service, &a.verdict.label).cmp(&(&b.place, &b.service, &b.verdict.label)));
     all
 }
 
-/// What is to be told of the labels of a service. What is not exactly what it says is told once for each reason.
-pub(crate) fn findings(player: &Player<'_>, says_all: bool) -> Vec<Finding> {
+/// Whether a route leads to a service that another container of the project has: then nothing is missing.
+fn is_elsewhere(verdict: &Verdict, names: &HashSet<&str>) -> bool {
+    let label = verdict.label.to_ascii_lowercase();
+    let is_service = label.starts_with("traefik.http.routers.") && label.ends_with(".service");
+    let name = verdict.value.strip_suffix("@docker").unwrap_or(&verdict.value);
+    is_service && matches!(verdict.outcome, Outcome::Approximated(_)) && names.contains(name)
+}
+
+/// What is to be told of the labels of a service; `names` are the services of Traefik that there are. What is not exactly what it says is told once for each reason.
+pub(crate) fn findings(player: &Player<'_>, names: &HashSet<&str>, says_all: bool) -> Vec<Finding> {
     let name = &player.service.name;
     let mut findings = Vec::new();
     let mut reasons: BTreeMap<(&'static str, &str), Vec<&Verdict>> = BTreeMap::new();
@@ -70,6 +82,7 @@ pub(crate) fn findings(player: &Player<'_>, says_all: bool) -> Vec<Finding> {
         match &verdict.outcome {
             Outcome::Used => {}
             _ if is_foreign && says_all && !verdict.is_wrong() => {}
+            _ if is_elsewhere(verdict, names) => {}
             Outcome::Wrong { .. } => {
                 let place = player.place(&verdict.label);
                 let finding = Finding::new(Level::Error, place, name, line(verdict));

@@ -1,7 +1,7 @@
 //! Which requests lead to which service, across all of them: a route of one may lead to another, and name middlewares of a
 //! third.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use divisi_compose::{Level, Place};
 use divisi_labels::middleware::apply;
@@ -32,6 +32,12 @@ pub(crate) struct Way {
     pub(crate) place: Place,
 }
 
+/// The names of all services of Traefik: a route may lead to that of another container.
+pub(crate) fn names<'a>(players: &'a [Player<'_>]) -> HashSet<&'a str> {
+    let specs = players.iter().flat_map(|player| &player.wish.services);
+    specs.filter(|spec| spec.dialect == Dialect::Traefik).map(|spec| spec.name.as_str()).collect()
+}
+
 /// All routes, and what is wrong with them.
 pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, Vec<Finding>) {
     let known = middlewares(players);
@@ -47,13 +53,6 @@ pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, V
             if let Some(why) = &spec.closed {
                 let text = format!("{} serves nobody: {why}", spec.text);
                 findings.push(Finding::new(Level::Error, &place, name, text).about(&spec.label));
-            } else if target.is_none() {
-                let text = format!(
-                    "{} leads to service {:?}, which no container of these files has; write one of their services, or start \
-                     the project that has it",
-                    spec.text, spec.service
-                );
-                findings.push(Finding::new(Level::Warning, &place, name, text).about(&spec.label));
             }
             routes.push(route(player, &spec, target.as_deref()));
             ways.push(Way {
