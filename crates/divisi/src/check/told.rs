@@ -1,6 +1,6 @@
 //! What the divisi of the project is told: by its command, or by its environment. It is the one that will read the labels.
 
-use divisi_compose::{Place, Service};
+use divisi_compose::{Place, Said, Service};
 
 use crate::settings::Check;
 
@@ -16,9 +16,9 @@ pub(crate) struct Told {
 /// What it is told by that flag, or else by the first of the variables that is set.
 pub(crate) fn find(divisi: &Service, flag: &str, variables: &[&str]) -> Option<Told> {
     let by_variable = || {
-        let is_it =
-            |name: &&str| divisi.environment.iter().find(|said| said.key == **name && !said.value.trim().is_empty());
-        let said = variables.iter().find_map(|name| is_it(&name))?;
+        let is_set = |said: &&Said| !said.value.trim().is_empty();
+        let set = |name: &&str| divisi.environment.iter().filter(is_set).find(|said| said.key == *name);
+        let said = variables.iter().find_map(set)?;
         Some(Told { how: said.key.clone(), value: said.value.trim().to_owned(), place: said.place.clone() })
     };
     let flag = format!("--{flag}");

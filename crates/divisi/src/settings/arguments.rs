@@ -73,13 +73,13 @@ pub(super) fn help(row: &Row) -> String {
 }
 
 fn check_command() -> Command {
-    let files = Arg::new("files").value_name("FILE").num_args(0..).value_parser(value_parser!(PathBuf));
-    let files = files
-        .help("Compose files, the last of which wins; - reads standard input; without any, those that Compose finds");
+    let file = |name| Arg::new(name).value_name("FILE").value_parser(value_parser!(PathBuf));
+    let files = "Compose files, the last of which wins; - reads standard input; without any, those that Compose finds";
     with_rows(Command::new("check"), check::TABLE)
         .about("Check Compose files before anything runs: what their labels come to, and what is wrong with them")
         .after_help("The code is 0 when there is no error, 1 when there is one, 2 when nothing could be checked.")
-        .arg(files)
+        .arg(file("files").num_args(0..).help(files))
+        .arg(file("file").short('f').long("file").action(ArgAction::Append).help("The same, as Compose has it"))
 }
 
 fn completions_command() -> Command {

@@ -103,7 +103,7 @@ fn to_serve(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, 
 
 fn to_check(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, Refusal> {
     let mut check = finish(row::read(check::TABLE, matches, environment))?;
-    check.files = matches.get_many("files").into_iter().flatten().cloned().collect();
+    check.files = ["file", "files"].iter().filter_map(|id| matches.get_many(id)).flatten().cloned().collect();
     check.given = matches.clone();
     Ok(Task::Check(Box::new(check)))
 }
