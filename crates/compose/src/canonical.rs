@@ -8,8 +8,9 @@ use crate::problem::{Fault, Problem};
 use crate::source;
 use crate::variables::Variables;
 
-/// What stands where labels and variables do.
-const PAIRS: &str = "written as one; use `name: value`, or `- name=value`";
+/// What labels and variables are, and one of them in a list.
+const PAIRS: &str = "a mapping (name: value) or a list (- name=value)";
+const PAIR: &str = "a text; write it as - name=value, or all of them without dashes";
 
 /// Puts a service into its one form.
 pub(crate) fn service(
@@ -22,7 +23,7 @@ pub(crate) fn service(
     let mut writer = Writer { service: name, variables, problems };
     let Value::Map(fields) = &mut node.value else {
         if !node.is_null() || node.merging == Merging::Usual {
-            writer.shape(node, format!("service {name}"), "a mapping; write at least its image");
+            writer.shape(node, "it".to_owned(), "a mapping; write at least its image");
         }
         node.value = Value::Map(Map::new());
         return;
@@ -82,11 +83,11 @@ impl Writer<'_, '_> {
                             let value = value.map_or(Value::Null, |value| Value::Scalar(Scalar::text(value)));
                             pairs.insert(key.to_owned(), Node::new(entry.place.clone(), value));
                         }
-                        None => self.shape(&entry, format!("an entry in a list of {what}s"), PAIRS),
+                        None => self.shape(&entry, format!("an entry in the list of {what}s"), PAIR),
                     }
                 }
             }
-            Value::Scalar(_) => self.shape(node, format!("the {what}s"), PAIRS),
+            Value::Scalar(_) => self.shape(node, format!("what stands for {what}s"), PAIRS),
         }
         pairs.retain(|key, value| match &mut value.value {
             Value::Map(_) | Value::List(_) => {

@@ -5,7 +5,7 @@
 //! ${NAME:-default}     the default where it is not set or empty; with - where it is not set
 //! ${NAME:?message}     an error where it is not set or empty; with ? where it is not set
 //! ${NAME:+other}       the other where it is set and not empty; with + where it is set
-//! $$                   the letter
+//! $$                   the sign itself
 //! ```
 //!
 //! Defaults and others may have variables in them again.

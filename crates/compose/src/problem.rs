@@ -108,7 +108,7 @@ pub enum Fault {
     },
     /// Not what `$` may be followed by.
     #[error(
-        "{0:?} has a $ that is no variable; write ${{NAME}}, ${{NAME:-default}} or ${{NAME:?message}}, and $$ for the letter"
+        "{0:?} has a $ that is no variable; write ${{NAME}}, ${{NAME:-default}} or ${{NAME:?message}}, and $$ for the sign itself"
     )]
     Template(String),
     /// A variable that must be there is not.

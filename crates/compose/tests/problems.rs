@@ -50,12 +50,12 @@ fn all_mistakes_are_told_at_once() {
                 environment: text\n    env_file: missing.env\n  db:\n    image: $UNSET$UNSET\n";
     let expected = [
         "compose.yaml:3: service web: variable REQUIRED must be set: say which; set it in the environment or in .env",
-        "compose.yaml:5: service web: an entry in a list of labels is not written as one; use `name: value`, or `- name=value`",
+        "compose.yaml:5: service web: an entry in the list of labels is not a text; write it as - name=value, or all of them without dashes",
         "compose.yaml:6: service web: \"x=$\" has a $ that is no variable; write ${NAME}, ${NAME:-default} or ${NAME:?message}, \
-         and $$ for the letter",
+         and $$ for the sign itself",
         "compose.yaml:7: service web: \"http\" in ports is not a port; write one (80) or the machine's before it (\"8080:80\")",
         "compose.yaml:8: service web: the number of replicas \"many\" is not a number; write one (2)",
-        "compose.yaml:9: service api: service api is not a mapping; write at least its image",
+        "compose.yaml:9: service api: it is not a mapping; write at least its image",
         "compose.yaml:15: \"db\" stands twice in the same mapping; remove one of them",
         "compose.yaml:16: service db: variable UNSET is not set, nothing is put in its place; set it in the environment or in .env",
     ];
