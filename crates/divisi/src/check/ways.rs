@@ -42,7 +42,7 @@ pub(crate) fn names<'a>(players: &'a [Player<'_>]) -> HashSet<&'a str> {
 pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, Vec<Finding>) {
     let known = middlewares(players);
     let servers = servers(players);
-    let (mut ways, mut findings, mut routes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ways, mut findings, mut routes) = (Vec::new(), disagreements(players, &known), Vec::new());
     for player in players {
         for spec in &player.wish.routes {
             let mut spec = spec.clone();
@@ -97,6 +97,28 @@ fn middlewares<'a>(players: &'a [Player<'_>]) -> HashMap<&'a str, &'a Middleware
         known.entry(middleware.name.as_str()).or_insert(middleware);
     }
     known
+}
+
+/// Middlewares of one name that do different things: a route that names it may be more open, or less, than its owner thinks.
+fn disagreements(players: &[Player<'_>], known: &HashMap<&str, &Middleware>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for player in players {
+        for middleware in &player.wish.middlewares {
+            let name = middleware.name.as_str();
+            if known.get(name).is_none_or(|first| first.effect == middleware.effect) {
+                continue;
+            }
+            let begin = format!("traefik.http.middlewares.{name}.");
+            let is_of = |key: &str| key.get(..begin.len()).is_some_and(|it| it.eq_ignore_ascii_case(&begin));
+            let label = player.service.labels.iter().find(|said| is_of(&said.key));
+            let place = label.map_or(&player.service.place, |label| &label.place);
+            let text = format!(
+                "middleware {name:?} is another one in another service of these files; give one of them another name"
+            );
+            findings.push(Finding::new(Level::Warning, place, &player.service.name, text));
+        }
+    }
+    findings
 }
 
 /// Who has which service of Traefik. The names of all others are their container's own.
