@@ -1,4 +1,5 @@
-//! A project in which no label says where requests go: then one service gets them all, if it is clear which.
+//! Where requests go that no label speaks of: to the service that divisi is told, or, in a project without routes, to the only
+//! one there is.
 
 use divisi_compose::{Level, Project, Service};
 use divisi_labels::Exposed;
@@ -11,7 +12,7 @@ use super::told::{self, Told};
 const FLAG: &str = "service";
 const NAMES: &[&str] = &["DIVISI_SERVICE", "DOCKER_COMPOSE_SERVICE_NAME"];
 
-/// Which service gets all requests.
+/// Which service gets all requests without a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Alone {
     /// This one.
@@ -24,14 +25,17 @@ pub(crate) enum Alone {
     Nobody,
 }
 
-/// Says which, and what stands against it. Without divisi among the services nothing does: it may stand elsewhere, for others.
-pub(crate) fn find(project: &Project, players: &[Player<'_>]) -> (Alone, Option<Finding>) {
+/// Says which, and what stands against it; `is_without` is a project without routes. Without divisi among the services nothing does: it may stand elsewhere, for others.
+pub(crate) fn find(project: &Project, players: &[Player<'_>], is_without: bool) -> (Alone, Option<Finding>) {
     let divisi = project.services.iter().find(|service| cast::is_divisi(service));
     if let Some((divisi, told)) = divisi.and_then(|divisi| Some((divisi, told::find(divisi, FLAG, NAMES)?))) {
         return match players.iter().find(|player| player.service.name == told.value) {
             Some(player) => (it(player), None),
             None => (Alone::Nobody, Some(no_such(divisi, &told, players))),
         };
+    }
+    if !is_without {
+        return (Alone::Nobody, None);
     }
     let reachable: Vec<_> = players.iter().filter(|player| !matches!(player.wish.exposed, Exposed::No(_))).collect();
     let (known, unknown): (Vec<_>, Vec<_>) = reachable.iter().copied().partition(|player| player.port().is_some());

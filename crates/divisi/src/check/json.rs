@@ -21,9 +21,9 @@ pub(crate) fn text(report: &Report) -> String {
         "warnings": report.count(Level::Warning),
         "findings": findings,
         "routes": routes,
-        "all_requests": match &report.alone {
-            Some(Alone::It { target, .. }) => Some(target),
-            Some(Alone::Nobody) | None => None,
+        "other_requests": match &report.alone {
+            Alone::It { target, .. } => Some(target),
+            Alone::Nobody => None,
         },
         "not_routed": unrouted,
         "not_checked": skipped,

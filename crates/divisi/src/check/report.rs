@@ -19,8 +19,8 @@ pub(crate) struct Report {
     /// In the order of their places.
     pub(crate) findings: Vec<Finding>,
     pub(crate) ways: Vec<Way>,
-    /// Who gets all requests, where no label says anything.
-    pub(crate) alone: Option<Alone>,
+    /// Who gets all requests without a route.
+    pub(crate) alone: Alone,
     /// Services that no route leads to, and why.
     pub(crate) unrouted: Vec<(String, String)>,
     /// Of every label of others what became of it, where that was asked.
@@ -38,18 +38,14 @@ impl Report {
             let finding = |problem| Finding::new(Level::Error, &divisi.place, &divisi.name, problem);
             findings.extend(problems.into_iter().map(finding));
         }
-        let players = cast::players(&project, &settings.reader);
+        let players = cast::players(&project, &settings.routing.reader);
         let names = ways::names(&players);
         findings.extend(players.iter().flat_map(|player| verdicts::findings(player, &names, settings.compat)));
-        let (ways, more) = ways::ways(&players, &settings.pass_over);
+        let (ways, more) = ways::ways(&players, &settings.routing.passed_over);
         findings.extend(more);
         findings.extend(layout::findings(&project, &players));
-        let mut alone = None;
-        if ways.is_empty() {
-            let (found, more) = alone::find(&project, &players);
-            alone = Some(found);
-            findings.extend(more);
-        }
+        let (alone, more) = alone::find(&project, &players, ways.is_empty());
+        findings.extend(more);
         let compat = settings.compat.then(|| verdicts::compat(&players, &names));
         let unrouted =
             players.iter().filter_map(|player| Some((player.service.name.clone(), unrouted(player)?))).collect();

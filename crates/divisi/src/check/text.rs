@@ -66,11 +66,6 @@ fn compat_line(compat: &Compat) -> String {
 }
 
 fn routes(text: &mut String, report: &Report) {
-    match &report.alone {
-        Some(Alone::It { target, .. }) => line(text, &format!("all requests → {}", with_port(target))),
-        Some(Alone::Nobody) => line(text, "no route: no label says which requests go where"),
-        None => {}
-    }
     let width = report.ways.iter().map(|way| way.rule.chars().count()).max().unwrap_or(0).min(WIDEST);
     for way in &report.ways {
         let target = match (&way.closed, &way.behind, &way.target) {
@@ -81,6 +76,14 @@ fn routes(text: &mut String, report: &Report) {
         };
         line(text, &format!("{:width$}  → {target}", way.rule));
     }
+    match &report.alone {
+        Alone::It { target, .. } => {
+            let what = if report.ways.is_empty() { "all requests" } else { "all other requests" };
+            line(text, &format!("{what:width$}  → {}", with_port(target)));
+        }
+        Alone::Nobody if report.ways.is_empty() => line(text, "no route: no label says which requests go where"),
+        Alone::Nobody => {}
+    }
 }
 
 /// What is said of a port that nobody says.
@@ -89,7 +92,7 @@ fn with_port(target: &str) -> String {
 }
 
 fn rest(text: &mut String, report: &Report) {
-    let is_alone = |name: &str| matches!(&report.alone, Some(Alone::It { service, .. }) if service == name);
+    let is_alone = |name: &str| matches!(&report.alone, Alone::It { service, .. } if service == name);
     let names = report.unrouted.iter().filter(|(service, _)| !is_alone(service));
     let names: Vec<_> = names
         .map(|(service, why)| if why.is_empty() { service.clone() } else { format!("{service} ({why})") })

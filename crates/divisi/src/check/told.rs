@@ -48,7 +48,6 @@ pub(crate) fn settings(
         said.or_else(|| find(divisi, Check::flag(name)?, &[name]).map(|told| told.value))
     });
     let mut settings = given.clone();
-    settings.reader = again.reader;
-    settings.pass_over = again.pass_over;
+    settings.routing = again.routing;
     (settings, problems.iter().map(ToString::to_string).collect())
 }

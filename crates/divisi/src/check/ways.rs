@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use divisi_compose::{Level, Place};
 use divisi_labels::middleware::apply;
-use divisi_labels::{Dialect, Middleware, RouteSpec, ServiceSpec};
+use divisi_labels::{Dialect, Effect, Middleware, RouteSpec, ServiceSpec};
 use divisi_model::route::{Conflict, Origin, Route, RoutingTable};
 
 use super::cast::{self, Player};
@@ -42,11 +42,11 @@ pub(crate) fn names<'a>(players: &'a [Player<'_>]) -> HashSet<&'a str> {
 pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, Vec<Finding>) {
     let known = middlewares(players);
     let servers = servers(players);
-    let (mut ways, mut findings, mut routes) = (Vec::new(), disagreements(players, &known), Vec::new());
+    let (mut ways, mut findings, mut routes) = (Vec::new(), Vec::new(), Vec::new());
     for player in players {
         for spec in &player.wish.routes {
             let mut spec = spec.clone();
-            apply(&mut spec, &|name| known.get(name).copied(), pass_over);
+            apply(&mut spec, |middleware| meant(&known, &player.service.name, middleware), pass_over);
             let place = player.place(&spec.label).clone();
             let target = servers.target(player, &spec);
             let name = &player.service.name;
@@ -90,35 +90,32 @@ fn settle(conflicts: &[Conflict], ways: &mut [Way]) -> Vec<Finding> {
     findings
 }
 
-/// A name that two containers give is for the first to say; divisi itself cannot know more.
-fn middlewares<'a>(players: &'a [Player<'_>]) -> HashMap<&'a str, &'a Middleware> {
-    let mut known = HashMap::new();
-    for middleware in players.iter().flat_map(|player| &player.wish.middlewares) {
-        known.entry(middleware.name.as_str()).or_insert(middleware);
+/// All middlewares by name, each with the service that says it.
+type Known<'a> = HashMap<&'a str, Vec<(&'a str, &'a Middleware)>>;
+
+fn middlewares<'a>(players: &'a [Player<'_>]) -> Known<'a> {
+    let mut known = Known::new();
+    for player in players {
+        for middleware in &player.wish.middlewares {
+            known.entry(middleware.name.as_str()).or_default().push((player.service.name.as_str(), middleware));
+        }
     }
     known
 }
 
-/// Middlewares of one name that do different things: a route that names it may be more open, or less, than its owner thinks.
-fn disagreements(players: &[Player<'_>], known: &HashMap<&str, &Middleware>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for player in players {
-        for middleware in &player.wish.middlewares {
-            let name = middleware.name.as_str();
-            if known.get(name).is_none_or(|first| first.effect == middleware.effect) {
-                continue;
-            }
-            let begin = format!("traefik.http.middlewares.{name}.");
-            let is_of = |key: &str| key.get(..begin.len()).is_some_and(|it| it.eq_ignore_ascii_case(&begin));
-            let label = player.service.labels.iter().find(|said| is_of(&said.key));
-            let place = label.map_or(&player.service.place, |label| &label.place);
-            let text = format!(
-                "middleware {name:?} is another one in another service of these files; give one of them another name"
-            );
-            findings.push(Finding::new(Level::Warning, place, &player.service.name, text));
-        }
+/// What a name means to a service: what it says itself, or else what the others say, if they say the same.
+fn meant(known: &Known<'_>, service: &str, name: &str) -> Option<Middleware> {
+    let all = known.get(name)?;
+    if let Some((_, own)) = all.iter().find(|(owner, _)| *owner == service) {
+        return Some((*own).clone());
     }
-    findings
+    let (_, first) = all.first()?;
+    if all.iter().all(|(_, other)| other.effect == first.effect) {
+        return Some((*first).clone());
+    }
+    let who: Vec<_> = all.iter().map(|(owner, _)| *owner).collect();
+    let why = format!("means different things to {}; give each a name of its own", who.join(" and "));
+    Some(Middleware { name: name.to_owned(), effect: Effect::Closes(why) })
 }
 
 /// Who has which service of Traefik. The names of all others are their container's own.

@@ -75,7 +75,7 @@ pub(super) fn help(row: &Row) -> String {
 fn check_command() -> Command {
     let file = |name| Arg::new(name).value_name("FILE").value_parser(value_parser!(PathBuf));
     let files = "Compose files, the last of which wins; - reads standard input; without any, those that Compose finds";
-    with_rows(Command::new("check"), check::TABLE)
+    with_rows(Command::new("check"), &check::table())
         .about("Check Compose files before anything runs: what their labels come to, and what is wrong with them")
         .after_help("The code is 0 when there is no error, 1 when there is one, 2 when nothing could be checked.")
         .arg(file("files").num_args(0..).help(files))

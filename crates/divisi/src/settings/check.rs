@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ArgMatches;
-use divisi_labels::{Dialects, Reader};
 
 use super::Environment;
+use super::routing::{self, Routed, Routing};
 use super::row::{self, Problem, Row, Setting, Takes};
 use super::values::{self, put, put_some, yes_or_no};
 
@@ -24,10 +24,8 @@ pub(crate) struct Check {
     pub(crate) profiles: Vec<String>,
     /// What the project is called, where that is not for the files to say.
     pub(crate) project: Option<String>,
-    /// How labels are read.
-    pub(crate) reader: Reader,
-    /// Middlewares that are left out whatever they are.
-    pub(crate) pass_over: Vec<String>,
+    /// How labels are understood.
+    pub(crate) routing: Routing,
     /// What was on the command line.
     pub(super) given: ArgMatches,
 }
@@ -35,18 +33,23 @@ pub(crate) struct Check {
 impl Check {
     /// The same command line with another environment.
     pub(crate) fn again(&self, environment: Environment<'_>) -> (Self, Vec<Problem>) {
-        row::read(TABLE, &self.given, environment)
+        row::read(&table(), &self.given, environment)
     }
 
     /// The flag that says the same as a variable, of those about how labels are read.
     pub(crate) fn flag(variable: &str) -> Option<&'static str> {
-        let mut rows = TABLE.iter().map(|setting| setting.row).filter(|row| row.group == LABELS);
+        let mut rows = routing::rows::<Self>().into_iter().map(|setting| setting.row);
         rows.find(|row| row.variables.contains(&variable)).map(|row| row.flag)
     }
 }
 
+impl Routed for Check {
+    fn routing(&mut self) -> &mut Routing {
+        &mut self.routing
+    }
+}
+
 const FILES: &str = "Compose files";
-const LABELS: &str = "How labels are read";
 
 const fn row(flag: &'static str, variables: &'static [&'static str], value: &'static str, help: &'static str) -> Row {
     Row { help, ..Row::new(flag, variables, value) }
@@ -57,7 +60,13 @@ const fn switch(flag: &'static str, variables: &'static [&'static str], help: &'
 }
 
 /// Every setting of `divisi check`.
-pub(super) const TABLE: &[Setting<Check>] = &[
+pub(super) fn table() -> Vec<Setting<Check>> {
+    let mut table = Vec::from(OURS);
+    table.extend(routing::rows());
+    table
+}
+
+const OURS: &[Setting<Check>] = &[
     Setting {
         row: switch(
             "compat",
@@ -105,57 +114,5 @@ pub(super) const TABLE: &[Setting<Check>] = &[
             )
         },
         set: |check, given| put_some(&mut check.project, values::name(given.text)),
-    },
-    Setting {
-        row: Row {
-            group: LABELS,
-            default: Some("native,traefik,nginx-proxy"),
-            ..row("dialects", &["DIVISI_DIALECTS"], "LIST", "Whose labels and variables are read")
-        },
-        set: |check, given| put(&mut check.reader.dialects, Dialects::parse(given.text)),
-    },
-    Setting {
-        row: Row {
-            group: LABELS,
-            ..switch(
-                "strict-traefik",
-                &["DIVISI_STRICT_TRAEFIK"],
-                "One label of Traefik that cannot be read costs the whole container, as in Traefik",
-            )
-        },
-        set: |check, given| put(&mut check.reader.traefik.strict, yes_or_no(given.text)),
-    },
-    Setting {
-        row: Row {
-            group: LABELS,
-            ..switch(
-                "exposed-by-default",
-                &["DIVISI_EXPOSED_BY_DEFAULT"],
-                "Containers without a label are exposed, too, as in Traefik",
-            )
-        },
-        set: |check, given| put(&mut check.reader.traefik.exposed_by_default, yes_or_no(given.text)),
-    },
-    Setting {
-        row: Row {
-            group: LABELS,
-            example: "Host(`{{.Name}}.local`)",
-            ..row("default-rule", &["DIVISI_DEFAULT_RULE"], "RULE", "The rule of a router of Traefik without one")
-        },
-        set: |check, given| put(&mut check.reader.traefik.default_rule, values::text(given.text)),
-    },
-    Setting {
-        row: Row {
-            takes: Takes::List,
-            group: LABELS,
-            example: "auth",
-            ..row(
-                "pass-over",
-                &["DIVISI_PASS_OVER"],
-                "NAME",
-                "A middleware of Traefik that is left out, so that its routes are served without it",
-            )
-        },
-        set: |check, given| values::name(given.text).map(|name| check.pass_over.push(name)),
     },
 ];

@@ -102,7 +102,7 @@ fn to_serve(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, 
 }
 
 fn to_check(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, Refusal> {
-    let mut check = finish(row::read(check::TABLE, matches, environment))?;
+    let mut check = finish(row::read(&check::table(), matches, environment))?;
     check.files = ["file", "files"].iter().filter_map(|id| matches.get_many(id)).flatten().cloned().collect();
     check.given = matches.clone();
     Ok(Task::Check(Box::new(check)))

@@ -17,7 +17,7 @@ fn rows<T>(table: &[Setting<T>]) -> Vec<Row> {
 }
 
 fn tables() -> [(&'static str, Vec<Row>); 4] {
-    let (serve, check) = (rows(&serve::table()), rows(check::TABLE));
+    let (serve, check) = (rows(&serve::table()), rows(&check::table()));
     [("serve", serve), ("echo", rows(echo::TABLE)), ("demo", rows(demo::TABLE)), ("check", check)]
 }
 
