@@ -25,7 +25,8 @@ pub(crate) enum Alone {
     Nobody,
 }
 
-/// Says which, and what stands against it; `is_without` is a project without routes. Without divisi among the services nothing does: it may stand elsewhere, for others.
+/// Says which, and what stands against it; `is_without` is a project without routes. Without divisi among the services nothing
+/// does: it may stand elsewhere, for others.
 pub(crate) fn find(project: &Project, players: &[Player<'_>], is_without: bool) -> (Alone, Option<Finding>) {
     let divisi = project.services.iter().find(|service| cast::is_divisi(service));
     if let Some((divisi, told)) = divisi.and_then(|divisi| Some((divisi, told::find(divisi, FLAG, NAMES)?))) {

@@ -36,8 +36,8 @@ fn value_of(words: &[String], flag: &str) -> Option<String> {
     Some(joined.map(str::to_owned).or_else(next).unwrap_or_else(|| "true".to_owned()))
 }
 
-/// How labels are read: as the user says, and where the user says nothing, as the divisi of the project is told. With what it is
-/// told and cannot read.
+/// How labels are read: as the user says, and where the user says nothing, as the divisi of the project is told. With what it
+/// is told and cannot read.
 pub(crate) fn settings(
     given: &Check,
     divisi: &Service,

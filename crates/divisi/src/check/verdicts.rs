@@ -72,7 +72,8 @@ fn is_elsewhere(verdict: &Verdict, names: &HashSet<&str>) -> bool {
     is_service && matches!(verdict.outcome, Outcome::Approximated(_)) && names.contains(name)
 }
 
-/// What is to be told of the labels of a service; `names` are the services of Traefik that there are. What is not exactly what it says is told once for each reason.
+/// What is to be told of the labels of a service; `names` are the services of Traefik that there are. What is not exactly what it
+/// says is told once for each reason.
 pub(crate) fn findings(player: &Player<'_>, names: &HashSet<&str>, says_all: bool) -> Vec<Finding> {
     let name = &player.service.name;
     let mut findings = Vec::new();
