@@ -5,8 +5,10 @@
 //! | [`settings`] | one table of flags and variables; help, completions and man page come from it |
 //! | [`serve`] | the proxy in front of a Compose service, or of replicas named by hand |
 //! | [`echo`] | the demo replica |
+//! | [`check`] | the labels in Compose files, before anything runs |
 //! | [`demo`] | proxy and replicas in one process, to watch |
 
+mod check;
 mod demo;
 mod echo;
 mod log;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Ok(Task::Serve(settings)) => serve::run(*settings),
         Ok(Task::Echo(settings)) => echo::run(settings),
         Ok(Task::Demo(settings)) => demo::run(&settings),
+        Ok(Task::Check(settings)) => check::run(&settings),
         Ok(Task::Print(text)) => print(&text),
         Err(refusal) => refuse(&refusal),
     }

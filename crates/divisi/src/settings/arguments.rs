@@ -1,13 +1,14 @@
 //! The command line made from the rows: parser, help, completions, man page.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Generator as _, Shell};
 
 use super::row::{Row, Setting, Takes};
-use super::{demo, echo, serve};
+use super::{check, demo, echo, serve};
 use crate::version;
 
 const ABOUT: &str = "A reverse proxy and load balancer for scaled Docker Compose services";
@@ -34,6 +35,7 @@ pub(super) fn command() -> Command {
                 .about("Watch it work: the proxy, replicas that come and go, and a client, without Docker"),
             demo::TABLE,
         ))
+        .subcommand(check_command())
         .subcommand(
             Command::new("labels").about("Print the labels with which a container says what is wanted of its service"),
         )
@@ -70,6 +72,16 @@ pub(super) fn help(row: &Row) -> String {
     format!("{} [env: {}]{default}{example}", row.help, row.variables.join(", "))
 }
 
+fn check_command() -> Command {
+    let file = |name| Arg::new(name).value_name("FILE").value_parser(value_parser!(PathBuf));
+    let files = "Compose files, the last of which wins; - reads standard input; without any, those that Compose finds";
+    with_rows(Command::new("check"), &check::table())
+        .about("Check Compose files before anything runs: what their labels come to, and what is wrong with them")
+        .after_help("The code is 0 when there is no error, 1 when there is one, 2 when nothing could be checked.")
+        .arg(file("files").num_args(0..).help(files))
+        .arg(file("file").short('f').long("file").action(ArgAction::Append).help("The same, as Compose has it"))
+}
+
 fn completions_command() -> Command {
     let shell = Arg::new("shell").required(true).value_parser(value_parser!(Shell)).help("Which shell they are for");
     Command::new("completions").about("Print completions for a shell").arg(shell)
@@ -88,7 +100,7 @@ pub(super) fn completions(matches: &ArgMatches) -> Vec<u8> {
 }
 
 fn man_command() -> Command {
-    let which = Arg::new("command").value_parser(PossibleValuesParser::new(["serve", "echo", "demo"]));
+    let which = Arg::new("command").value_parser(PossibleValuesParser::new(["serve", "echo", "demo", "check"]));
     Command::new("man")
         .about("Print the manual page, in the format of man(7)")
         .arg(which.help("Which command it is about; without one, the program"))

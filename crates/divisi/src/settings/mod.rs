@@ -8,12 +8,13 @@
 //! | module | job |
 //! |---|---|
 //! | [`row`] | what a row is, and how a table of them is read |
-//! | [`serve`], [`echo`], [`demo`] | the rows of each subcommand, and what the program makes of them |
-//! | [`routing`] | the rows about labels, which several subcommands have
+//! | [`serve`], [`echo`], [`demo`], [`check`] | the rows of each subcommand, and what the program makes of them |
+//! | [`routing`] | the rows about labels, which several subcommands have |
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
 
 mod arguments;
+mod check;
 mod demo;
 mod echo;
 mod routing;
@@ -27,6 +28,7 @@ use std::ffi::OsString;
 
 use clap::ArgMatches;
 
+pub(crate) use check::Check;
 pub(crate) use demo::Demo;
 pub(crate) use echo::{Echo, Fault, OnTerm};
 pub(crate) use routing::Routing;
@@ -45,6 +47,8 @@ pub(crate) enum Task {
     Echo(Echo),
     /// Show both.
     Demo(Demo),
+    /// Read Compose files.
+    Check(Box<Check>),
     /// Write this to standard output.
     Print(Vec<u8>),
 }
@@ -84,6 +88,7 @@ pub(crate) fn read(
         Some(("serve", matches)) => to_serve(matches, environment),
         Some(("echo", matches)) => Ok(Task::Echo(finish(row::read(echo::TABLE, matches, environment))?)),
         Some(("demo", matches)) => Ok(Task::Demo(finish(row::read(demo::TABLE, matches, environment))?)),
+        Some(("check", matches)) => to_check(matches, environment),
         Some(("labels", _)) => Ok(Task::Print(divisi_labels::docs::text().into_bytes())),
         Some(("completions", matches)) => Ok(Task::Print(arguments::completions(matches))),
         Some(("man", matches)) => Ok(Task::Print(arguments::man(matches))),
@@ -94,6 +99,13 @@ pub(crate) fn read(
 fn to_serve(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, Refusal> {
     let (written, problems) = row::read(&serve::table(), matches, environment);
     Ok(Task::Serve(Box::new(written.settle(problems)?)))
+}
+
+fn to_check(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, Refusal> {
+    let mut check = finish(row::read(&check::table(), matches, environment))?;
+    check.files = ["file", "files"].iter().filter_map(|id| matches.get_many(id)).flatten().cloned().collect();
+    check.given = matches.clone();
+    Ok(Task::Check(Box::new(check)))
 }
 
 fn finish<T>((settings, problems): (T, Vec<Problem>)) -> Result<T, Vec<Problem>> {

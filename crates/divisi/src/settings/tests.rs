@@ -16,8 +16,9 @@ fn rows<T>(table: &[Setting<T>]) -> Vec<Row> {
     table.iter().map(|setting| setting.row).collect()
 }
 
-fn tables() -> [(&'static str, Vec<Row>); 3] {
-    [("serve", rows(&serve::table())), ("echo", rows(echo::TABLE)), ("demo", rows(demo::TABLE))]
+fn tables() -> [(&'static str, Vec<Row>); 4] {
+    let (serve, check) = (rows(&serve::table()), rows(&check::table()));
+    [("serve", serve), ("echo", rows(echo::TABLE)), ("demo", rows(demo::TABLE)), ("check", check)]
 }
 
 fn read_with(line: &str, variables: &[(&str, &str)]) -> Result<Task, Refusal> {
