@@ -22,7 +22,7 @@
 //! | [`middleware`] | what stands between a route and its service, and which of it closes the route |
 //! | [`verdict`] | what became of each label |
 //! | [`complaint`] | what cannot be read, for the log |
-//! | `nearest` | what was meant, perhaps |
+//! | [`mod@nearest`] | what was meant, perhaps |
 //! | [`values`] | durations, sizes, numbers: text to value, with what is accepted |
 //! | `affinity`, `check`, `limits` | the same for what only services have |
 //! | [`docs`] | the table for people |
@@ -36,7 +36,7 @@ pub mod docs;
 mod limits;
 pub mod middleware;
 pub mod native;
-mod nearest;
+pub mod nearest;
 pub mod nginx_proxy;
 pub mod reading;
 pub mod row;
