@@ -106,7 +106,7 @@ async fn explain(sources: &Sources, query: &str) -> Answer {
         (false, true) if parameters.len() == 1 => {
             let world = sources.world().await;
             match container::explain(&world, &parameters[0].1) {
-                Ok(told) => json(StatusCode::OK, &Explanation::Container(told)),
+                Ok(told) => json(StatusCode::OK, &Explanation::Container(Box::new(told))),
                 Err(NotOne::None(why)) => problem(StatusCode::NOT_FOUND, &why),
                 Err(NotOne::Several(why)) => problem(StatusCode::CONFLICT, &why),
             }

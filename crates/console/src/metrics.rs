@@ -79,11 +79,19 @@ struct Family<'a>(MetricEncoder<'a>);
 
 impl Family<'_> {
     fn counter<const N: usize>(&mut self, labels: &Labels<'_, N>, value: f64) -> fmt::Result {
-        self.0.encode_family(labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)
+        let mut series = self.0.encode_family(labels)?;
+        match whole(value) {
+            Some(value) => series.encode_counter::<NoLabelSet, _, f64>(&value, None),
+            None => series.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        }
     }
 
     fn gauge<const N: usize>(&mut self, labels: &Labels<'_, N>, value: f64) -> fmt::Result {
-        self.0.encode_family(labels)?.encode_gauge(&value)
+        let mut series = self.0.encode_family(labels)?;
+        match whole(value) {
+            Some(value) => series.encode_gauge(&value),
+            None => series.encode_gauge(&value),
+        }
     }
 
     fn durations(&mut self, service: &Service) -> fmt::Result {
@@ -105,6 +113,11 @@ impl Family<'_> {
         }
         Ok(())
     }
+}
+
+/// Counts are written as people write them, up to where all numbers are counts.
+fn whole(value: f64) -> Option<u64> {
+    (value.fract() == 0.0 && (0.0..9e15).contains(&value)).then_some(value as u64)
 }
 
 fn of(service: &Service) -> Labels<'_, 2> {

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener as Bound};
 use std::sync::Arc;
 use std::time::Duration;
 
-use divisi_discovery::{Inquirer, Sighting};
+use divisi_discovery::Inquirer;
 use divisi_model::{Moment, Published};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -49,8 +49,8 @@ const REST: Duration = Duration::from_millis(100);
 pub struct Sources {
     /// The world.
     pub published: Arc<Published>,
-    /// Who knows of the containers; None with replicas at fixed addresses.
-    pub inquirer: Option<Inquirer>,
+    /// Who knows of the containers; nobody does where replicas have fixed addresses.
+    pub inquirer: Inquirer,
     /// What the request's way counts of itself.
     pub gauges: GaugeReader,
     /// Of the program.
@@ -62,13 +62,8 @@ pub struct Sources {
 impl Sources {
     /// What there is now.
     pub(crate) async fn world(&self) -> World {
-        let sightings = self.sightings().await;
+        let sightings = timeout(TELL_TIMEOUT, self.inquirer.sightings()).await.unwrap_or_default();
         World { snapshot: self.published.keep(), sightings, now: Moment::now() }
-    }
-
-    async fn sightings(&self) -> Vec<Sighting> {
-        let Some(inquirer) = &self.inquirer else { return Vec::new() };
-        timeout(TELL_TIMEOUT, inquirer.sightings()).await.unwrap_or_default()
     }
 }
 

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`settings`] | one table of flags and variables; help, completions and man page come from it |
 //! | [`serve`] | the proxy in front of a Compose service, or of replicas named by hand |
+//! | [`console`] | asks a divisi that runs: what there is, and why |
 //! | [`echo`] | the demo replica |
 //! | [`demo`] | proxy and replicas in one process, to watch |
 
+mod console;
 mod demo;
 mod echo;
 mod log;
@@ -22,7 +24,7 @@ use std::process::ExitCode;
 use settings::{Refusal, Task};
 
 /// The exit code for a command line or an environment that makes no sense.
-const MISUSE: u8 = 2;
+pub(crate) const MISUSE: u8 = 2;
 
 fn main() -> ExitCode {
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
@@ -30,6 +32,9 @@ fn main() -> ExitCode {
         Ok(Task::Serve(settings)) => serve::run(*settings),
         Ok(Task::Echo(settings)) => echo::run(settings),
         Ok(Task::Demo(settings)) => demo::run(&settings),
+        Ok(Task::Ps(settings)) => console::ps(&settings),
+        Ok(Task::Explain(settings)) => console::explain(&settings),
+        Ok(Task::Health(settings)) => console::health(&settings),
         Ok(Task::Print(text)) => print(&text),
         Err(refusal) => refuse(&refusal),
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use divisi_console::{Console, GaugeReader, Gauges, Sources};
 use divisi_labels::StickyKey;
 use divisi_model::{Card, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::Running;
@@ -68,13 +69,15 @@ pub(crate) fn raise_open_files() {
     }
 }
 
-fn start(settings: Serve) -> Result<Running, StartError> {
+fn start(settings: Serve) -> Result<Arc<Running>, StartError> {
     let listen = settings.listen.to_listen().map_err(|source| unresolved(&settings.listen, source))?;
     // Without affinity and quotas the machine's cores; one where even that cannot be known.
     let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let (what, service, discovery) = first(settings.upstream, settings.spec, settings.sticky_key.unwrap_or_default())?;
     let published = Published::new(Snapshot::of(Arc::new(service)));
-    start_changes(discovery, Arc::clone(&published))?;
+    if discovery.is_some() {
+        published.engine().set_wanted();
+    }
     let running = divisi_proxy::start(
         divisi_proxy::Settings {
             listen,
@@ -83,10 +86,13 @@ fn start(settings: Serve) -> Result<Running, StartError> {
             replica_header: settings.replica_header,
             limits: settings.limits,
         },
-        published,
+        Arc::clone(&published),
     )?;
+    let running = Arc::new(running);
     let plural = if workers == 1 { "" } else { "s" };
     info!("divisi {VERSION} listening on {}, {workers} worker{plural}, {what}", running.local_addr());
+    let console = settings.console.and_then(|addr| Some((open_console(&addr)?, addr.host().to_owned())));
+    start_changes(discovery, published, console, gauges(&running))?;
     Ok(running)
 }
 
@@ -138,29 +144,67 @@ fn unresolved(name: &HostPort, source: io::Error) -> StartError {
     StartError::Resolve { name: name.clone(), source }
 }
 
+/// Nothing that is wrong with the console keeps anybody from being served.
+fn open_console(addr: &HostPort) -> Option<Console> {
+    let console = addr.to_listen().and_then(Console::bind);
+    let warn = |problem: &io::Error| {
+        warn!(
+            "no console: cannot listen at {addr}: {problem}; requests are served without it. If another divisi has that \
+             address, give one of them another --console (DIVISI_CONSOLE), or off"
+        );
+    };
+    console.inspect(|console| info!("console at http://{}", console.local_addr())).inspect_err(warn).ok()
+}
+
+/// What the request's way counts of itself, for as long as it runs.
+fn gauges(running: &Arc<Running>) -> GaugeReader {
+    let running = Arc::downgrade(running);
+    GaugeReader::new(move || {
+        let Some(running) = running.upgrade() else { return Gauges::default() };
+        let totals = running.totals();
+        Gauges {
+            statuses: totals.statuses,
+            broken: totals.broken,
+            client_connections: Some(running.connections() as u64),
+            ..Gauges::default()
+        }
+    })
+}
+
 /// The change's way has a thread of its own, so that nothing it does can delay a request. Without an engine all that changes
-/// is who is well.
-fn start_changes(discovery: Option<divisi_discovery::Settings>, published: Arc<Published>) -> io::Result<()> {
+/// is who is well. The console lives there, too.
+fn start_changes(
+    discovery: Option<divisi_discovery::Settings>,
+    published: Arc<Published>,
+    console: Option<(Console, String)>,
+    gauges: GaugeReader,
+) -> io::Result<()> {
     let runtime = runtime()?;
     let health = divisi_health::run(Arc::clone(&published));
-    let changes = async move {
-        match discovery {
-            Some(asked) => {
-                let (_inquirer, inquiries) = divisi_discovery::inquiry();
-                tokio::join!(divisi_discovery::run(asked, published, inquiries), health);
-            }
-            None => health.await,
+    let (inquirer, inquiries) = divisi_discovery::inquiry();
+    let told = Arc::clone(&published);
+    let console = async move {
+        if let Some((console, name)) = console {
+            console.serve(Sources { published: told, inquirer, gauges, version: VERSION, name }).await;
         }
+    };
+    let discovery = async move {
+        if let Some(asked) = discovery {
+            divisi_discovery::run(asked, published, inquiries).await;
+        }
+    };
+    let changes = async move {
+        tokio::join!(discovery, health, console);
     };
     thread::Builder::new().name("changes".to_owned()).spawn(move || runtime.block_on(changes)).map(drop)
 }
 
-async fn until_signal(running: Running, mut signals: Signals, stop_timeout: Duration) -> ExitCode {
+async fn until_signal(running: Arc<Running>, mut signals: Signals, stop_timeout: Duration) -> ExitCode {
     let signal = signals.next().await;
     info!("{signal}: no more connections; open requests have {stop_timeout:?} to finish");
     let (tell, stopped) = oneshot::channel();
     // A plain thread and not one of the runtime, which would be waited for when the second signal says not to.
-    thread::spawn(move || tell.send(running.stop(stop_timeout)));
+    thread::spawn(move || tell.send(alone(running).stop(stop_timeout)));
     tokio::select! {
         all_finished = stopped => {
             match all_finished {
@@ -173,5 +217,16 @@ async fn until_signal(running: Running, mut signals: Signals, stop_timeout: Dura
             warn!("{signal} again: stopped at once");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The console looks at it for a moment now and then.
+fn alone(mut running: Arc<Running>) -> Running {
+    loop {
+        match Arc::try_unwrap(running) {
+            Ok(running) => return running,
+            Err(looked_at) => running = looked_at,
+        }
+        thread::sleep(Duration::from_millis(1));
     }
 }

@@ -37,7 +37,7 @@ pub enum Explanation {
     /// Where a request would go.
     Request(Box<request::Request>),
     /// What became of a container.
-    Container(container::Container),
+    Container(Box<container::Container>),
 }
 
 /// How the console is: `/health/live` and `/health/ready`.

@@ -3,6 +3,7 @@
 use divisi_console::api::request::{Fate, Outcome, Request};
 use divisi_console::api::{Explanation, Problem};
 use divisi_console::form::encoded;
+use divisi_model::{Moment, Tried, Wanted};
 
 use crate::stage::{self, Stage};
 
@@ -55,6 +56,22 @@ fn requests_that_are_not() {
     let nowhere = ask(&stage, "http://shpo.test/");
     assert_eq!((nowhere.outcome, nowhere.hints), (Outcome::Nowhere, vec!["did you mean shop.test?".to_owned()]));
     assert!(nowhere.answer.starts_with("is answered with 404: "), "{}", nowhere.answer);
+}
+
+#[test]
+fn a_replica_with_as_many_requests_as_it_may_have_takes_no_more() {
+    let stage = stage::shop();
+    let world = stage.published.keep();
+    let web = world.services().find(|service| service.name() == "web").expect("it is there");
+    let pick = || web.pick(&Tried::default(), Wanted::Any, Moment::now());
+    let _leases: Vec<_> = std::iter::from_fn(|| pick().ok()).collect();
+    let told = ask(&stage, "shop.test/");
+    assert_eq!(told.outcome, Outcome::Held, "{}", told.answer);
+    let advice = told.candidates[0].obstacle.as_ref().expect("it is full");
+    assert_eq!(
+        (advice.why.as_str(), advice.write.as_str()),
+        ("it has 10 requests, as many as it may", "divisi.limit=20")
+    );
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Stage {
         let (inquirer, mut inquiries) = inquiry();
         let sources = Sources {
             published: Arc::clone(&published),
-            inquirer: Some(inquirer),
+            inquirer,
             gauges: GaugeReader::new(gauges),
             version: "1.2.3",
             name: "console.corp.test".to_owned(),
@@ -93,7 +93,7 @@ pub(crate) fn shop() -> Stage {
     let (table, conflicts) = RoutingTable::build(routes());
     assert_eq!(conflicts.len(), 1);
     let snapshot = Snapshot::new(services, table, Err(Unrouted::nowhere("no route holds for it")));
-    let mut sightings: Vec<_> = ready.iter().map(|replica| seen(replica)).collect();
+    let mut sightings: Vec<_> = ready.iter().map(seen).collect();
     sightings.push(seen(&starting));
     sightings.push(unrouted());
     Stage::open(snapshot, sightings)

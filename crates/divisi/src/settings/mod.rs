@@ -8,11 +8,12 @@
 //! | module | job |
 //! |---|---|
 //! | [`row`] | what a row is, and how a table of them is read |
-//! | [`serve`], [`echo`], [`demo`] | the rows of each subcommand, and what the program makes of them |
+//! | [`serve`], [`echo`], [`demo`], [`ask`] | the rows of each subcommand, and what the program makes of them |
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
 
 mod arguments;
+mod ask;
 mod demo;
 mod echo;
 mod row;
@@ -25,6 +26,7 @@ use std::ffi::OsString;
 
 use clap::ArgMatches;
 
+pub(crate) use ask::{About, Ask, Explain, Ps};
 pub(crate) use demo::Demo;
 pub(crate) use echo::{Echo, Fault, OnTerm};
 pub(crate) use row::Problem;
@@ -42,6 +44,12 @@ pub(crate) enum Task {
     Echo(Echo),
     /// Show both.
     Demo(Demo),
+    /// Tell what there is.
+    Ps(Ps),
+    /// Tell why.
+    Explain(Explain),
+    /// Tell whether it serves.
+    Health(Ask),
     /// Write this to standard output.
     Print(Vec<u8>),
 }
@@ -81,6 +89,9 @@ pub(crate) fn read(
         Some(("serve", matches)) => to_serve(matches, environment),
         Some(("echo", matches)) => Ok(Task::Echo(finish(row::read(echo::TABLE, matches, environment))?)),
         Some(("demo", matches)) => Ok(Task::Demo(finish(row::read(demo::TABLE, matches, environment))?)),
+        Some(("ps", matches)) => Ok(Task::Ps(Ps::new(to_ask(matches, environment)?, matches))),
+        Some(("explain", matches)) => Ok(Task::Explain(Explain::new(to_ask(matches, environment)?, matches))),
+        Some(("health", matches)) => Ok(Task::Health(to_ask(matches, environment)?)),
         Some(("labels", _)) => Ok(Task::Print(divisi_labels::docs::text().into_bytes())),
         Some(("completions", matches)) => Ok(Task::Print(arguments::completions(matches))),
         Some(("man", matches)) => Ok(Task::Print(arguments::man(matches))),
@@ -91,6 +102,10 @@ pub(crate) fn read(
 fn to_serve(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, Refusal> {
     let (written, problems) = row::read(&serve::table(), matches, environment);
     Ok(Task::Serve(Box::new(written.settle(problems)?)))
+}
+
+fn to_ask(matches: &ArgMatches, environment: Environment<'_>) -> Result<Ask, Vec<Problem>> {
+    finish(row::read(ask::TABLE, matches, environment))
 }
 
 fn finish<T>((settings, problems): (T, Vec<Problem>)) -> Result<T, Vec<Problem>> {
