@@ -56,6 +56,27 @@ fn nonsense_is_borne() {
 }
 
 #[test]
+fn every_byte_may_stand_everywhere() {
+    let stage = stage::shop();
+    for byte in 0..=255_u8 {
+        let it = format!("%{byte:02X}");
+        for question in [
+            format!("url={it}"),
+            format!("url=a{it}b.test/{it}?{it}"),
+            format!("url=http://{it}:{it}@shop.test:{it}/&header={it}:{it}&method={it}"),
+            format!("url=shop.test&header=Host:{it}"),
+            format!("url=shop.test&client={it}"),
+            format!("container={it}"),
+        ] {
+            let answer = stage.get(&format!("/api/explain?{question}"));
+            assert!([200, 400, 404].contains(&answer.status()), "{question}: {}", answer.text());
+            let one_line = answer.text().trim_end().chars().all(|char| !char.is_control());
+            assert!(one_line, "{question}: {}", answer.text());
+        }
+    }
+}
+
+#[test]
 fn who_keeps_silent_does_not_keep_others_away_for_long() {
     let stage = stage::shop();
     let _silent: Vec<_> = (0..17).map(|_| Client::connect(stage.addr)).collect();

@@ -1,6 +1,6 @@
 //! The numbers, read by a parser that forgives nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,23 @@ fn every_number_is_there_under_its_name() {
     for name in ["divisi_requests_held", "divisi_held_total", "divisi_held_seconds_total", "divisi_retries_total"] {
         assert_eq!(page.value(name, &web(&[])), Some(0.0), "{name}");
     }
+}
+
+#[test]
+fn the_names_are_those_that_are_written_down() {
+    let stage = stage::shop();
+    stage.published.engine().set_wanted();
+    let text = stage.get("/metrics").text();
+    let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let mut told: BTreeSet<&str> = told.collect();
+    told.insert("divisi_access_log_dropped_lines_total");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/console.md");
+    let page = std::fs::read_to_string(path).expect("docs/console.md");
+    let names = page.lines().filter_map(|line| line.strip_prefix("| `divisi_")?.split('|').next());
+    let written = names.flat_map(|cell| cell.split('`').filter(|name| name.len() > 2));
+    let written: BTreeSet<String> =
+        written.map(|name| format!("divisi_{}", name.trim_start_matches("divisi_"))).collect();
+    assert_eq!(told, written.iter().map(String::as_str).collect());
 }
 
 #[test]
