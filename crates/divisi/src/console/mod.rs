@@ -3,7 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`client`] | one question, one answer |
-//! | [`ps`] | what there is, as a table |
+//! | [`mod@ps`] | what there is, as a table |
 //! | [`request`], [`container`] | explanations |
 //! | [`text`] | tables, times, numbers |
 
