@@ -461,6 +461,18 @@ mod tests {
     }
 
     #[test]
+    fn it_is_known_since_when_it_is_what_it_is() {
+        let replica = replica(Readiness::Starting);
+        let later = |seconds| Moment::now() + Duration::from_secs(seconds);
+        let (ready, still, made) = (later(60), later(120), replica.changed_at());
+        replica.set_readiness(Readiness::Ready, ready);
+        replica.set_readiness(Readiness::Ready, still);
+        assert_eq!(replica.changed_at(), ready);
+        assert!(replica.change_health(Health::Up, Health::Down));
+        assert!(replica.changed_at() >= made && replica.changed_at() < ready, "now");
+    }
+
+    #[test]
     fn failures_in_a_row_take_it_out_for_a_time_that_doubles() {
         let (replica, spec) = (replica(Readiness::Ready), Spec::default());
         let at = |millis: u64| Moment::from_nanos(millis * 1_000_000);
