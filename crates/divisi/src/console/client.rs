@@ -40,7 +40,9 @@ pub(super) enum AskError {
     Machine(io::Error),
     /// Nobody listens there.
     #[error(
-        "cannot reach the console of divisi at {addr}: {source}\n       If divisi runs in a container, ask there: docker-compose exec divisi /divisi ps\n       If its console listens elsewhere, name the address: --console ADDR (or DIVISI_CONSOLE)"
+        "cannot reach the console of divisi at {addr}: {source}\n       \
+         If divisi runs in a container, ask there: docker-compose exec divisi /divisi ps\n       \
+         If its console listens elsewhere, name the address: --console ADDR (or DIVISI_CONSOLE)"
     )]
     Unreachable {
         /// Where.
