@@ -118,7 +118,7 @@ impl Inquirer {
 
 impl Inquiries {
     /// Somebody who asks.
-    pub(crate) async fn next(&mut self) -> Option<oneshot::Sender<Vec<Sighting>>> {
+    pub async fn next(&mut self) -> Option<oneshot::Sender<Vec<Sighting>>> {
         self.0.recv().await
     }
 }

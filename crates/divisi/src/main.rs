@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`settings`] | one table of flags and variables; help, completions and man page come from it |
 //! | [`serve`] | the proxy in front of a Compose service, or of replicas named by hand |
+//! | [`console`] | asks a divisi that runs: what there is, and why |
 //! | [`echo`] | the demo replica |
 //! | [`check`] | the labels in Compose files, before anything runs |
 //! | [`demo`] | proxy and replicas in one process, to watch |
 
 mod check;
+mod console;
 mod demo;
 mod echo;
 mod log;
@@ -24,7 +26,7 @@ use std::process::ExitCode;
 use settings::{Refusal, Task};
 
 /// The exit code for a command line or an environment that makes no sense.
-const MISUSE: u8 = 2;
+pub(crate) const MISUSE: u8 = 2;
 
 fn main() -> ExitCode {
     let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
         Ok(Task::Echo(settings)) => echo::run(settings),
         Ok(Task::Demo(settings)) => demo::run(&settings),
         Ok(Task::Check(settings)) => check::run(&settings),
+        Ok(Task::Ps(settings)) => console::ps(&settings),
+        Ok(Task::Explain(settings)) => console::explain(&settings),
+        Ok(Task::Health(settings)) => console::health(&settings),
         Ok(Task::Print(text)) => print(&text),
         Err(refusal) => refuse(&refusal),
     }

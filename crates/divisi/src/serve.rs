@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use divisi_console::{Console, GaugeReader, Gauges, Sources};
 use divisi_labels::StickyKey;
 use divisi_model::{Card, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::Running;
@@ -75,7 +76,9 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     let (what, service, discovery) =
         first(settings.upstream, settings.spec, settings.routing, settings.sticky_key.unwrap_or_default())?;
     let published = Published::new(Snapshot::of(Arc::new(service)));
-    start_changes(discovery, Arc::clone(&published))?;
+    if discovery.is_some() {
+        published.engine().set_wanted();
+    }
     let running = divisi_proxy::start(
         divisi_proxy::Settings {
             listen,
@@ -84,11 +87,13 @@ fn start(settings: Serve) -> Result<Running, StartError> {
             replica_header: settings.replica_header,
             limits: settings.limits,
         },
-        published,
+        Arc::clone(&published),
         settings.access_log.map(log::access),
     )?;
     let plural = if workers == 1 { "" } else { "s" };
     info!("divisi {VERSION} listening on {}, {workers} worker{plural}, {what}", running.local_addr());
+    let console = settings.console.and_then(|addr| Some((open_console(&addr)?, addr.host().to_owned())));
+    start_changes(discovery, published, console, gauges(&running))?;
     Ok(running)
 }
 
@@ -143,19 +148,59 @@ fn unresolved(name: &HostPort, source: io::Error) -> StartError {
     StartError::Resolve { name: name.clone(), source }
 }
 
+/// Nothing that is wrong with the console keeps anybody from being served.
+fn open_console(addr: &HostPort) -> Option<Console> {
+    let console = addr.to_listen().and_then(Console::bind);
+    let warn = |problem: &io::Error| {
+        warn!(
+            "no console: cannot listen at {addr}: {problem}; requests are served without it. If another divisi has that \
+             address, give one of them another --console (DIVISI_CONSOLE), or off"
+        );
+    };
+    console.inspect(|console| info!("console at http://{}", console.local_addr())).inspect_err(warn).ok()
+}
+
+/// What the request's way counts of itself.
+fn gauges(running: &Running) -> GaugeReader {
+    let gauges = running.gauges();
+    GaugeReader::new(move || {
+        let totals = gauges.totals();
+        Gauges {
+            statuses: totals.statuses,
+            broken: totals.broken,
+            client_connections: Some(gauges.connections() as u64),
+            upstream_idle_connections: Some(gauges.idle_connections() as u64),
+            access_log_dropped_lines: Some(gauges.dropped_lines()),
+            received_bytes: Some(totals.received),
+            sent_bytes: Some(totals.sent),
+        }
+    })
+}
+
 /// The change's way has a thread of its own, so that nothing it does can delay a request. Without an engine all that changes
-/// is who is well.
-fn start_changes(discovery: Option<divisi_discovery::Settings>, published: Arc<Published>) -> io::Result<()> {
+/// is who is well. The console lives there, too.
+fn start_changes(
+    discovery: Option<divisi_discovery::Settings>,
+    published: Arc<Published>,
+    console: Option<(Console, String)>,
+    gauges: GaugeReader,
+) -> io::Result<()> {
     let runtime = runtime()?;
     let health = divisi_health::run(Arc::clone(&published));
-    let changes = async move {
-        match discovery {
-            Some(asked) => {
-                let (_inquirer, inquiries) = divisi_discovery::inquiry();
-                tokio::join!(divisi_discovery::run(asked, published, inquiries), health);
-            }
-            None => health.await,
+    let (inquirer, inquiries) = divisi_discovery::inquiry();
+    let told = Arc::clone(&published);
+    let console = async move {
+        if let Some((console, name)) = console {
+            console.serve(Sources { published: told, inquirer, gauges, version: VERSION, name }).await;
         }
+    };
+    let discovery = async move {
+        if let Some(asked) = discovery {
+            divisi_discovery::run(asked, published, inquiries).await;
+        }
+    };
+    let changes = async move {
+        tokio::join!(discovery, health, console);
     };
     thread::Builder::new().name("changes".to_owned()).spawn(move || runtime.block_on(changes)).map(drop)
 }

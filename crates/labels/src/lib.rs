@@ -23,7 +23,7 @@
 //! | [`verdict`] | what became of each label |
 //! | `concern` | which labels are meant for us, or were meant to be |
 //! | [`complaint`] | what cannot be read, for the log |
-//! | `nearest` | what was meant, perhaps |
+//! | [`mod@nearest`] | what was meant, perhaps |
 //! | [`values`] | durations, sizes, numbers: text to value, with what is accepted |
 //! | `affinity`, `check`, `limits` | the same for what only services have |
 //! | [`docs`] | the table for people |
@@ -40,7 +40,7 @@ pub mod docs;
 mod limits;
 pub mod middleware;
 pub mod native;
-mod nearest;
+pub mod nearest;
 pub mod nginx_proxy;
 mod reading;
 pub mod row;

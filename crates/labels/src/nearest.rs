@@ -4,7 +4,7 @@
 const LONGEST: usize = 96;
 
 /// The word that is close enough to what was written, if one is.
-pub(crate) fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.len() > LONGEST {
         return None;
     }

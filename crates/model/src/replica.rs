@@ -126,6 +126,8 @@ pub struct Replica {
     readmitted_at: AtomicU64,
     /// When it became ready.
     fresh_at: AtomicU64,
+    /// When its readiness or health last became another one.
+    changed_at: AtomicU64,
     /// When what still goes on at it is cut off.
     cut_at: AtomicU64,
     meter: Meter,
@@ -156,6 +158,7 @@ impl Replica {
             ejected_at: AtomicU64::new(0),
             readmitted_at: AtomicU64::new(0),
             fresh_at: AtomicU64::new(0),
+            changed_at: AtomicU64::new(Moment::now().as_nanos()),
             cut_at: AtomicU64::new(u64::MAX),
             meter: Meter::default(),
         })
@@ -213,7 +216,15 @@ impl Replica {
         if next == Readiness::Ready && was != Readiness::Ready {
             self.fresh_at.store(now.as_nanos(), Ordering::Relaxed);
         }
+        if next != was {
+            self.changed_at.store(now.as_nanos(), Ordering::Relaxed);
+        }
         was
+    }
+
+    /// Since when its readiness and health are what they are: for people.
+    pub fn changed_at(&self) -> Moment {
+        Moment::from_nanos(self.changed_at.load(Ordering::Relaxed))
     }
 
     /// Whether it does its work, as far as its answers show.
@@ -229,6 +240,7 @@ impl Replica {
     /// For the service, which lets only one at a time change it.
     pub(crate) fn set_health(&self, next: Health) {
         self.health.store(next as u8, Ordering::SeqCst);
+        self.changed_at.store(Moment::now().as_nanos(), Ordering::Relaxed);
     }
 
     /// Requests that hold a lease on it now.
@@ -446,6 +458,18 @@ mod tests {
         for health in [Health::Up, Health::Ejected, Health::Down] {
             assert_eq!(Health::from_u8(health as u8), health);
         }
+    }
+
+    #[test]
+    fn it_is_known_since_when_it_is_what_it_is() {
+        let replica = replica(Readiness::Starting);
+        let later = |seconds| Moment::now() + Duration::from_secs(seconds);
+        let (ready, still, made) = (later(60), later(120), replica.changed_at());
+        replica.set_readiness(Readiness::Ready, ready);
+        replica.set_readiness(Readiness::Ready, still);
+        assert_eq!(replica.changed_at(), ready);
+        assert!(replica.change_health(Health::Up, Health::Down));
+        assert!(replica.changed_at() >= made && replica.changed_at() < ready, "now");
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl State {
 
     /// Whether so many replicas failed that all of them are used: a service whose every second replica is bad is better off
     /// with all of them than with the rest.
-    pub(crate) fn is_panicking(&self) -> bool {
+    pub fn is_panicking(&self) -> bool {
         self.panicking.load(Ordering::Relaxed)
     }
 

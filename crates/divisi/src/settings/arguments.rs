@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::{Generator as _, Shell};
 
 use super::row::{Row, Setting, Takes};
-use super::{check, demo, echo, serve};
+use super::{ask, check, demo, echo, serve};
 use crate::version;
 
 const ABOUT: &str = "A reverse proxy and load balancer for scaled Docker Compose services";
@@ -36,6 +36,18 @@ pub(super) fn command() -> Command {
             demo::TABLE,
         ))
         .subcommand(check_command())
+        .subcommand(ask::with_ps(with_rows(
+            Command::new("ps").about("Show what there is: services, replicas, and which containers get no requests"),
+            ask::TABLE,
+        )))
+        .subcommand(ask::with_explain(with_rows(
+            Command::new("explain").about("Explain where a request would go, or what became of a container"),
+            ask::TABLE,
+        )))
+        .subcommand(with_rows(
+            Command::new("health").about("Exit with 0 if divisi is ready to serve, for a HEALTHCHECK"),
+            ask::TABLE,
+        ))
         .subcommand(
             Command::new("labels").about("Print the labels with which a container says what is wanted of its service"),
         )
@@ -100,7 +112,8 @@ pub(super) fn completions(matches: &ArgMatches) -> Vec<u8> {
 }
 
 fn man_command() -> Command {
-    let which = Arg::new("command").value_parser(PossibleValuesParser::new(["serve", "echo", "demo", "check"]));
+    let which = Arg::new("command")
+        .value_parser(PossibleValuesParser::new(["serve", "echo", "demo", "check", "ps", "explain", "health"]));
     Command::new("man")
         .about("Print the manual page, in the format of man(7)")
         .arg(which.help("Which command it is about; without one, the program"))

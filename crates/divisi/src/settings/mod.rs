@@ -8,12 +8,13 @@
 //! | module | job |
 //! |---|---|
 //! | [`row`] | what a row is, and how a table of them is read |
-//! | [`serve`], [`echo`], [`demo`], [`check`] | the rows of each subcommand, and what the program makes of them |
+//! | [`serve`], [`echo`], [`demo`], [`check`], [`ask`] | the rows of each subcommand, and what the program makes of them |
 //! | [`routing`] | the rows about labels, which several subcommands have |
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
 
 mod arguments;
+mod ask;
 mod check;
 mod demo;
 mod echo;
@@ -28,6 +29,7 @@ use std::ffi::OsString;
 
 use clap::ArgMatches;
 
+pub(crate) use ask::{About, Ask, Explain, Ps};
 pub(crate) use check::Check;
 pub(crate) use demo::Demo;
 pub(crate) use echo::{Echo, Fault, OnTerm};
@@ -49,6 +51,12 @@ pub(crate) enum Task {
     Demo(Demo),
     /// Read Compose files.
     Check(Box<Check>),
+    /// Tell what there is.
+    Ps(Ps),
+    /// Tell why.
+    Explain(Explain),
+    /// Tell whether it serves.
+    Health(Ask),
     /// Write this to standard output.
     Print(Vec<u8>),
 }
@@ -89,6 +97,9 @@ pub(crate) fn read(
         Some(("echo", matches)) => Ok(Task::Echo(finish(row::read(echo::TABLE, matches, environment))?)),
         Some(("demo", matches)) => Ok(Task::Demo(finish(row::read(demo::TABLE, matches, environment))?)),
         Some(("check", matches)) => to_check(matches, environment),
+        Some(("ps", matches)) => Ok(Task::Ps(Ps::new(to_ask(matches, environment)?, matches))),
+        Some(("explain", matches)) => Ok(Task::Explain(Explain::new(to_ask(matches, environment)?, matches))),
+        Some(("health", matches)) => Ok(Task::Health(to_ask(matches, environment)?)),
         Some(("labels", _)) => Ok(Task::Print(divisi_labels::docs::text().into_bytes())),
         Some(("completions", matches)) => Ok(Task::Print(arguments::completions(matches))),
         Some(("man", matches)) => Ok(Task::Print(arguments::man(matches))),
@@ -106,6 +117,10 @@ fn to_check(matches: &ArgMatches, environment: Environment<'_>) -> Result<Task, 
     check.files = ["file", "files"].iter().filter_map(|id| matches.get_many(id)).flatten().cloned().collect();
     check.given = matches.clone();
     Ok(Task::Check(Box::new(check)))
+}
+
+fn to_ask(matches: &ArgMatches, environment: Environment<'_>) -> Result<Ask, Vec<Problem>> {
+    finish(row::read(ask::TABLE, matches, environment))
 }
 
 fn finish<T>((settings, problems): (T, Vec<Problem>)) -> Result<T, Vec<Problem>> {

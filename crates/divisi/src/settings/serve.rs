@@ -18,6 +18,8 @@ use super::values::{self, HostPort, put, put_some};
 pub(crate) struct Serve {
     /// Where clients connect.
     pub(crate) listen: HostPort,
+    /// Where the console listens; None for nowhere.
+    pub(crate) console: Option<HostPort>,
     /// Where replicas come from.
     pub(crate) upstream: Upstream,
     /// What is wanted of services where their labels do not say.
@@ -67,6 +69,7 @@ pub(crate) enum Upstream {
 #[derive(Debug, Default)]
 pub(super) struct Written {
     listen: HostPort,
+    console: Option<HostPort>,
     service: Option<String>,
     project: Option<String>,
     replicas: Vec<HostPort>,
@@ -107,6 +110,7 @@ impl Written {
         };
         Ok(Serve {
             listen: self.listen,
+            console: self.console,
             upstream,
             spec: self.spec,
             routing: self.routing,
@@ -185,6 +189,16 @@ const PROGRAM: &[Setting<Written>] = &[
             written.as_in_2016 = true;
             put(&mut written.listen, values::listen(given.text))
         },
+    },
+    Setting {
+        row: Row {
+            default: Some("127.0.0.1:9180"),
+            help: "Where the console listens, which tells `divisi ps`, `divisi explain` and Prometheus what divisi knows; off \
+                   for nowhere",
+            example: ":9180",
+            ..Row::new("console", &["DIVISI_CONSOLE"], "ADDR")
+        },
+        set: |written, given| put(&mut written.console, values::console(given.text)),
     },
     Setting {
         row: Row {

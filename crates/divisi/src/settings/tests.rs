@@ -16,9 +16,14 @@ fn rows<T>(table: &[Setting<T>]) -> Vec<Row> {
     table.iter().map(|setting| setting.row).collect()
 }
 
-fn tables() -> [(&'static str, Vec<Row>); 4] {
-    let (serve, check) = (rows(&serve::table()), rows(&check::table()));
-    [("serve", serve), ("echo", rows(echo::TABLE)), ("demo", rows(demo::TABLE)), ("check", check)]
+fn tables() -> [(&'static str, Vec<Row>); 5] {
+    [
+        ("serve", rows(&serve::table())),
+        ("echo", rows(echo::TABLE)),
+        ("demo", rows(demo::TABLE)),
+        ("check", rows(&check::table())),
+        ("ps", rows(ask::TABLE)),
+    ]
 }
 
 fn read_with(line: &str, variables: &[(&str, &str)]) -> Result<Task, Refusal> {
@@ -211,6 +216,38 @@ fn a_secret_is_not_repeated_be_it_wrong() {
 }
 
 #[test]
+fn the_console_listens_where_it_is_told_or_nowhere() {
+    let console =
+        |line: &str, variables: &[(&str, &str)]| serving(line, variables).console.map(|addr| addr.to_string());
+    assert_eq!(console("", &[]).as_deref(), Some("127.0.0.1:9180"));
+    assert_eq!(console("", &[("DIVISI_CONSOLE", ":9")]).as_deref(), Some(":9"));
+    assert_eq!(console("--console off", &[("DIVISI_CONSOLE", ":9")]), None);
+    assert!(problems("--console 9180", &[])[0].contains("or off"));
+    for console in ["off", "127.0.0.1:0", "here"] {
+        assert_eq!(problems("ps", &[("DIVISI_CONSOLE", console)]).len(), 1, "{console}");
+    }
+}
+
+#[test]
+fn a_url_has_a_slash_and_a_container_has_none() {
+    let about = |line: &str| match read_with(line, &[]) {
+        Ok(Task::Explain(explain)) => explain.about,
+        other => panic!("{line}: {other:?}"),
+    };
+    for url in ["http://shop.test", "shop.test/", "shop.test/a/b"] {
+        let expected = About::Request { url: url.to_owned(), method: None, headers: Vec::new(), client: None };
+        assert_eq!(about(&format!("explain {url}")), expected);
+    }
+    for container in ["shop-web-1", "/shop-web-1", "3abc"] {
+        assert_eq!(about(&format!("explain {container}")), About::Container(container.to_owned()));
+    }
+    let asked = about("explain a/b -X PUT -H A:1,2 -H B:2 --client ::1");
+    let About::Request { method: Some(method), headers, client: Some(client), .. } = asked else { panic!("{asked:?}") };
+    assert_eq!((method.as_str(), headers.join(" ").as_str(), client.as_str()), ("PUT", "A:1,2 B:2", "::1"));
+    assert!(matches!(read_with("explain", &[]), Err(Refusal::Arguments(_))));
+}
+
+#[test]
 fn labels_are_printed() {
     let Ok(Task::Print(text)) = read_with("labels", &[]) else { panic!("text") };
     let text = String::from_utf8_lossy(&text);
@@ -230,8 +267,17 @@ fn addresses_are_read_and_written_the_same_way() {
 
 #[test]
 fn every_shell_and_every_page_is_written() {
-    for line in ["man", "man serve", "man echo", "man demo", "completions bash", "completions fish", "completions zsh"]
-    {
+    for line in [
+        "man",
+        "man serve",
+        "man echo",
+        "man demo",
+        "man ps",
+        "man explain",
+        "completions bash",
+        "completions fish",
+        "completions zsh",
+    ] {
         let Ok(Task::Print(text)) = read_with(line, &[]) else { panic!("{line}") };
         let text = String::from_utf8_lossy(&text).replace("\\-", "-");
         assert!(text.contains("listen"), "{line}: {text}");

@@ -32,6 +32,22 @@ impl HostPort {
         Ok(addrs)
     }
 
+    /// Where to ask who listens there. Without a host that is this machine.
+    ///
+    /// # Errors
+    /// When the name cannot be resolved.
+    pub(crate) fn to_ask(&self) -> io::Result<Vec<SocketAddr>> {
+        if self.host.is_empty() {
+            return Ok(vec![(Ipv4Addr::LOCALHOST, self.port).into(), (Ipv6Addr::LOCALHOST, self.port).into()]);
+        }
+        self.resolve()
+    }
+
+    /// Its name or address; empty where all addresses are meant.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Where to listen. Without a host that is every address of both families, or of IPv4 where there is no IPv6.
     ///
     /// # Errors
@@ -63,6 +79,23 @@ pub(super) fn listen(text: &str) -> Result<HostPort, String> {
          (127.0.0.1:8080, [::1]:8080)"
             .to_owned()
     })
+}
+
+/// Where the console listens; None for nowhere.
+pub(super) fn console(text: &str) -> Result<Option<HostPort>, String> {
+    match text {
+        "off" => Ok(None),
+        text => listen(text).map(Some).map_err(|accepted| format!("{accepted}, or off")),
+    }
+}
+
+/// Where the console is asked.
+pub(super) fn console_to_ask(text: &str) -> Result<HostPort, String> {
+    match console(text)? {
+        Some(console) if console.port != 0 => Ok(console),
+        Some(_) => Err("nobody can be asked at port 0; the log of divisi says where its console is".to_owned()),
+        None => Err("there is no console to be asked; start divisi with one, and name its address".to_owned()),
+    }
 }
 
 /// The address of a replica.

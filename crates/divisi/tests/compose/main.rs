@@ -5,6 +5,7 @@
 
 #[path = "../support/caller.rs"]
 mod caller;
+mod console;
 #[path = "../support/engine.rs"]
 mod engine;
 #[path = "../support/project.rs"]

@@ -20,7 +20,8 @@ fn command(args: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.args(args);
+    // Many run at a time, and the console's usual port is but one.
+    command.env("DIVISI_CONSOLE", "off").args(args);
     command
 }
 
@@ -95,6 +96,14 @@ impl Program {
             thread::sleep(Duration::from_millis(5));
         }
         panic!("it does not listen: {}", self.log());
+    }
+
+    /// Where its console listens, which it must have been told.
+    pub(crate) fn console(&self) -> String {
+        divisi_testkit::wait::until("it says where its console is", || self.log().contains("console at http://"));
+        let log = self.log();
+        let (_, rest) = log.split_once("console at http://").expect("it was said");
+        rest.lines().next().expect("an address").to_owned()
     }
 
     /// What it wrote to its log so far.

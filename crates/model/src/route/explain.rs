@@ -60,6 +60,17 @@ impl RoutingTable {
     }
 }
 
+impl Rule {
+    /// The hosts that it names, in lower case.
+    pub fn hosts(&self) -> Vec<&str> {
+        match self {
+            Self::Host(name) => vec![name],
+            Self::All(rules) | Self::Any(rules) => rules.iter().flat_map(Self::hosts).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 fn outcome<'a, A: Asked>(route: &'a Route, taken: Option<&Route>, question: &Question<'_, A>) -> Outcome<'a> {
     if let Some(part) = route.rule().obstacle(question) {
         return Outcome::Unmet { part, found: found(part, question) };

@@ -1,0 +1,34 @@
+//! From what the rooms know to what people are told.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`world`] | the snapshot and what discovery tells of containers, put together |
+//! | [`snapshot`] | what there is |
+//! | [`asking`] | a question about a request: text to what routes ask |
+//! | [`request`] | where a request would go |
+//! | [`rewrite`] | the path that the replica is asked for |
+//! | [`container`] | what became of a container |
+
+pub(crate) mod asking;
+pub(crate) mod container;
+pub(crate) mod request;
+mod rewrite;
+pub(crate) mod snapshot;
+pub(crate) mod world;
+
+use divisi_discovery::Advice as Sighted;
+
+use crate::api::Advice;
+
+impl Advice {
+    /// Why, where there is nothing to write.
+    fn because(why: impl Into<String>) -> Self {
+        Self { why: why.into(), write: String::new() }
+    }
+}
+
+impl From<&Sighted> for Advice {
+    fn from(advice: &Sighted) -> Self {
+        Self { why: advice.why.clone(), write: advice.write.clone() }
+    }
+}

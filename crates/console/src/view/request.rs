@@ -1,0 +1,156 @@
+//! Where a request would go.
+
+use std::sync::Arc;
+
+use divisi_labels::nearest::nearest;
+use divisi_model::spec::{Affinity, HashKey};
+use divisi_model::{Service, route};
+
+use super::asking::Asking;
+use super::rewrite::rewritten;
+use super::snapshot::route;
+use super::world::{Group, World};
+use crate::api::request::{Candidate, Fate, Outcome, Request, Sent, Step};
+
+/// Most hints of one kind.
+const MOST_HINTS: usize = 5;
+
+/// Where that request would go.
+pub(crate) fn explain(world: &World, asking: &Asking) -> Request {
+    let snapshot = &world.snapshot;
+    let steps = snapshot.routes().explain(asking);
+    let mut answer = Request {
+        question: asking.tell(),
+        steps: steps.iter().map(step).collect(),
+        outcome: Outcome::Nowhere,
+        answer: String::new(),
+        route: None,
+        service: None,
+        sent: None,
+        candidates: Vec::new(),
+        hints: Vec::new(),
+    };
+    match snapshot.find(asking) {
+        Some(taken) => {
+            answer.route = Some(route(taken));
+            match (&taken.way().closed, snapshot.service(taken.way().slot)) {
+                (Some(why), _) => answer.refuse(503, &format!("the route serves nobody: {why}")),
+                (None, None) => answer.refuse(503, "the service of the route is gone"),
+                (None, Some(service)) => {
+                    answer.serve(world, asking, service, taken.way());
+                }
+            }
+        }
+        None => match (snapshot.fallback(), snapshot.route()) {
+            (Ok(_), Ok(service)) => answer.serve(world, asking, service, &route::Way::default()),
+            (Ok(_), Err(why)) => answer.refuse(503, &why.reason),
+            (Err(why), _) => {
+                answer.refuse(if why.is_known { 404 } else { 503 }, &why.reason);
+                answer.outcome = Outcome::Nowhere;
+                answer.hints = near(&steps, asking);
+            }
+        },
+    }
+    answer
+}
+
+impl Request {
+    fn refuse(&mut self, status: u16, why: &str) {
+        self.outcome = Outcome::Refused;
+        self.answer = format!("is answered with {status}: {why}");
+    }
+
+    fn serve(&mut self, world: &World, asking: &Asking, service: &Arc<Service>, way: &route::Way) {
+        let group = world.group(service);
+        let name = service.state().name().to_string();
+        self.sent = Some(sent(asking, way));
+        self.candidates = candidates(&group, world);
+        let (can, all) = (self.candidates.iter().filter(|one| one.pickable).count(), self.candidates.len());
+        let state = group.state(world.now);
+        let replicas = if all == 1 { "its replica" } else { &*format!("{all} replicas") };
+        (self.outcome, self.answer) = match (can, state) {
+            (0, "forgotten") => (
+                Outcome::Refused,
+                format!("is answered with 503: {name} has had no container for so long that nobody waits"),
+            ),
+            (0, "refusing") => (
+                Outcome::Refused,
+                format!("is answered with 503: no replica of {name} can take it, and nobody may wait"),
+            ),
+            (0, _) => (Outcome::Held, format!("waits for a replica of {name}: none can take it now")),
+            (can, _) if can == all => (Outcome::Served, format!("goes to {name}: {replicas} can take it")),
+            (can, _) => (Outcome::Served, format!("goes to {name}: {can} of {replicas} can take it")),
+        };
+        self.hints.extend(affinity(&service.spec().affinity));
+        self.service = Some(name);
+    }
+}
+
+fn step(step: &route::explain::Step<'_>) -> Step {
+    use route::explain::Outcome as Became;
+    let (fate, unmet, found) = match &step.outcome {
+        Became::Taken => (Fate::Taken, None, String::new()),
+        Became::Outranked => (Fate::Outranked, None, String::new()),
+        Became::Same => (Fate::Same, None, String::new()),
+        Became::Unmet { part, found } => (Fate::Unmet, Some(part.to_string()), found.clone()),
+    };
+    Step { route: route(step.route), fate, unmet, found }
+}
+
+fn sent(asking: &Asking, way: &route::Way) -> Sent {
+    let path = rewritten(&asking.path_text(), &way.rewrites);
+    let query = asking.tell().query;
+    let target = if query.is_empty() { path } else { format!("{path}?{query}") };
+    Sent { target, hides_host: way.hides_host }
+}
+
+fn candidates(group: &Group<'_>, world: &World) -> Vec<Candidate> {
+    let tell = |member: &super::world::Member<'_>| {
+        let obstacle = member.obstacle_now(group.service, world.now);
+        Candidate {
+            replica: member.replica.name().to_owned(),
+            address: member.replica.authority().to_owned(),
+            state: member.word().to_owned(),
+            pickable: obstacle.is_none(),
+            obstacle,
+        }
+    };
+    group.members.iter().map(tell).collect()
+}
+
+fn affinity(affinity: &Affinity) -> Option<String> {
+    let same =
+        |what: &str| Some(format!("requests with the same {what} go to the same replica, while it can take them"));
+    match affinity {
+        Affinity::None => None,
+        Affinity::Cookie(name) => same(&format!("cookie {name}, which divisi sets,")),
+        Affinity::Hash(HashKey::Client) => same("client"),
+        Affinity::Hash(HashKey::Path) => same("path"),
+        Affinity::Hash(HashKey::Header(name)) => same(&format!("header {name}")),
+        Affinity::Hash(HashKey::Cookie(name)) => same(&format!("cookie {name}")),
+    }
+}
+
+/// What may have been meant where nothing holds: routes for the same host, or a host that is spelled alike.
+fn near(steps: &[route::explain::Step<'_>], asking: &Asking) -> Vec<String> {
+    let name = asking.name();
+    let mut hosts: Vec<&str> = Vec::new();
+    let mut hints = Vec::new();
+    for step in steps {
+        let its: Vec<&str> = step.route.rule().hosts();
+        if let route::explain::Outcome::Unmet { part, found } = &step.outcome
+            && its.contains(&name.as_str())
+            && hints.len() < MOST_HINTS
+        {
+            let found = if found.is_empty() { String::new() } else { format!("; {found}") };
+            hints.push(format!("for this host there is {}, of which {part} does not hold{found}", step.route.text()));
+        }
+        hosts.extend(its);
+    }
+    if hints.is_empty()
+        && let Some(meant) = nearest(&name, hosts)
+    {
+        hints.push(format!("did you mean {meant}?"));
+    }
+    hints
+}

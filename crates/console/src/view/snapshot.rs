@@ -1,0 +1,104 @@
+//! What there is.
+
+use divisi_model::route::{self, Route};
+use divisi_model::{EngineState, Moment};
+
+use super::world::{Group, World};
+use crate::api::snapshot::{Claim, Conflict, Engine, Fallback, Requests, Service, Snapshot, Unrouted};
+use crate::api::{self, Advice};
+
+/// What there is.
+pub(crate) fn snapshot(world: &World, engine: &EngineState, version: &str) -> Snapshot {
+    let (snapshot, now) = (&world.snapshot, world.now);
+    Snapshot {
+        version: version.to_owned(),
+        age_seconds: now.since(snapshot.made_at()).as_secs_f64(),
+        engine: self::engine(engine, now),
+        fallback: fallback(world),
+        services: world.groups().iter().map(|group| service(group, now)).collect(),
+        routes: snapshot.routes().routes().into_iter().map(|route| self::route(route)).collect(),
+        conflicts: snapshot.routes().conflicts().iter().map(conflict).collect(),
+        unrouted: unrouted(world),
+    }
+}
+
+fn engine(engine: &EngineState, now: Moment) -> Engine {
+    Engine {
+        wanted: engine.is_wanted(),
+        connected: engine.is_connected(),
+        listed: engine.is_listed(),
+        since_seconds: now.since(engine.since()).as_secs_f64(),
+        losses: engine.losses(),
+    }
+}
+
+fn fallback(world: &World) -> Fallback {
+    match world.snapshot.route() {
+        Ok(service) => Fallback { service: Some(service.state().name().to_string()), reason: None },
+        Err(unrouted) => Fallback { service: None, reason: Some(unrouted.reason) },
+    }
+}
+
+fn service(group: &Group<'_>, now: Moment) -> Service {
+    let service = group.service;
+    let (state, counts) = (service.state(), service.state().counts());
+    Service {
+        project: state.name().project.to_string(),
+        name: state.name().service.to_string(),
+        policy: service.spec().policy.name().to_owned(),
+        state: group.state(now).to_owned(),
+        waiting: state.waiting() as u64,
+        known: service.known() as u64,
+        retries: counts.retries,
+        held: counts.held,
+        held_seconds: counts.held_time.as_secs_f64(),
+        ejections: counts.ejections,
+        own_answers: Requests::of(state.meter().read()),
+        replicas: group.members.iter().map(|member| member.tell(service, now)).collect(),
+    }
+}
+
+/// What people are told of a route.
+pub(super) fn route(route: &Route) -> api::snapshot::Route {
+    api::snapshot::Route {
+        name: route.name().to_string(),
+        rule: route.text().to_owned(),
+        priority: route.priority(),
+        service: route.service().to_string(),
+        container: route.origin().container.to_string(),
+        label: route.origin().label.to_string(),
+        closed: route.way().closed.as_deref().map(str::to_owned),
+    }
+}
+
+fn conflict(conflict: &route::Conflict) -> Conflict {
+    let claim = |route: &Route| Claim {
+        service: route.service().to_string(),
+        container: route.origin().container.to_string(),
+        label: route.origin().label.to_string(),
+    };
+    Conflict { rule: conflict.winner.text().to_owned(), winner: claim(&conflict.winner), loser: claim(&conflict.loser) }
+}
+
+/// Containers that get no requests because of what they are; those that only must wait are replicas of their services.
+fn unrouted(world: &World) -> Vec<Unrouted> {
+    let mut unrouted = Vec::new();
+    for sighting in &world.sightings {
+        let mut add = |service: String, advice: Advice| {
+            unrouted.push(Unrouted { container: sighting.name.clone(), service, advice });
+        };
+        if let Some(advice) = &sighting.unrouted {
+            add(name(&sighting.project, &sighting.service), advice.into());
+        }
+        for place in sighting.places.iter().filter(|place| place.replica.is_none()) {
+            if let Some(advice) = &place.obstacle {
+                add(place.service.to_string(), advice.into());
+            }
+        }
+    }
+    unrouted
+}
+
+fn name(project: &str, service: &str) -> String {
+    if project.is_empty() { service.to_owned() } else { format!("{project}/{service}") }
+}

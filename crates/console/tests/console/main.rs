@@ -1,0 +1,8 @@
+//! The console as those see it who ask: over a real socket, about a world made for the purpose.
+
+mod bounds;
+mod explain;
+mod metrics;
+mod openapi;
+mod snapshot;
+mod stage;

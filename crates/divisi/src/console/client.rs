@@ -1,0 +1,113 @@
+//! One question, one answer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::handshake;
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::settings::HostPort;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest answer: that of some hundred thousand replicas.
+const LARGEST: usize = 256 << 20;
+
+/// What the console said.
+pub(super) struct Answer {
+    /// Who said it.
+    pub(super) addr: SocketAddr,
+    /// Whether it is what was asked for.
+    pub(super) status: StatusCode,
+    /// What it is.
+    pub(super) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub(super) enum AskError {
+    /// The machine gave no event loop or signals.
+    #[error("cannot start: {0}")]
+    Machine(io::Error),
+    /// Nobody listens there.
+    #[error(
+        "cannot reach the console of divisi at {addr}: {source}\n       \
+         If divisi runs in a container, ask there: docker-compose exec divisi /divisi ps\n       \
+         If its console listens elsewhere, name the address: --console ADDR (or DIVISI_CONSOLE)"
+    )]
+    Unreachable {
+        /// Where.
+        addr: HostPort,
+        /// Why.
+        source: io::Error,
+    },
+    /// The connection broke, or the answer did.
+    #[error("the console of divisi at {addr} broke off: {source}")]
+    Broken {
+        /// Where.
+        addr: SocketAddr,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Nothing came.
+    #[error("no answer from the console of divisi at {addr} within {PATIENCE:?}")]
+    Late {
+        /// Where.
+        addr: HostPort,
+    },
+    /// Somebody else listens there.
+    #[error("what answers at {addr} is no console of this divisi ({source}); name the right address with --console")]
+    Stranger {
+        /// Where.
+        addr: SocketAddr,
+        /// What is wrong with its answer.
+        source: serde_json::Error,
+    },
+}
+
+/// Asks the console that listens there.
+pub(super) async fn ask(console: &HostPort, target: &str) -> Result<Answer, AskError> {
+    let late = |_| AskError::Late { addr: console.clone() };
+    timeout(PATIENCE, async {
+        let (addr, stream) = connect(console).await?;
+        get(addr, stream, target).await.map_err(|source| AskError::Broken { addr, source })
+    })
+    .await
+    .map_err(late)?
+}
+
+async fn connect(console: &HostPort) -> Result<(SocketAddr, TcpStream), AskError> {
+    let unreachable = |source| AskError::Unreachable { addr: console.clone(), source };
+    let mut last = io::Error::other("the name has no address");
+    for addr in console.to_ask().map_err(unreachable)? {
+        match TcpStream::connect(addr).await {
+            Ok(stream) => return Ok((addr, stream)),
+            Err(problem) => last = problem,
+        }
+    }
+    Err(unreachable(last))
+}
+
+async fn get(
+    addr: SocketAddr,
+    stream: TcpStream,
+    target: &str,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let (mut open, driver) = handshake(TokioIo::new(stream)).await?;
+    let driven = tokio::spawn(driver);
+    // Its address and not its name: under that it answers always.
+    let request = Request::get(target).header(HOST, addr.to_string()).body(Empty::<Bytes>::new())?;
+    let (head, body) = open.send_request(request).await?.into_parts();
+    let body = Limited::new(body, LARGEST).collect().await?.to_bytes();
+    driven.abort();
+    Ok(Answer { addr, status: head.status, body })
+}

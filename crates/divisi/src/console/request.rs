@@ -1,0 +1,96 @@
+//! Where a request would go, in words.
+
+use divisi_console::api::request::{Fate, Question, Request, Step};
+
+use super::text::{Table, one_line};
+
+/// Most routes that are shown of those whose rule does not hold.
+const MOST_UNMET: usize = 20;
+
+/// Where a request would go.
+pub(super) fn text(told: &Request) -> String {
+    let mut text = format!("{}\n{}\n", question(&told.question), one_line(&told.answer));
+    for hint in &told.hints {
+        text.push_str(&format!("{}\n", one_line(hint)));
+    }
+    for section in [sent(told), candidates(told), steps(&told.steps)] {
+        if !section.is_empty() {
+            text.push('\n');
+            text.push_str(&section);
+        }
+    }
+    text
+}
+
+fn question(question: &Question) -> String {
+    let query = if question.query.is_empty() { String::new() } else { format!("?{}", question.query) };
+    let headers =
+        if question.headers.is_empty() { String::new() } else { format!(", with {}", question.headers.join(", ")) };
+    one_line(&format!(
+        "request {} http://{}{}{query} from {}{headers}",
+        question.method, question.host, question.path, question.client
+    ))
+}
+
+fn sent(told: &Request) -> String {
+    let mut table = Table::new(&[], &[]);
+    if let Some(route) = &told.route {
+        let source = format!("priority {}, written in {} of {}", route.priority, route.label, route.container);
+        table.row(["route".to_owned(), route.rule.clone(), source]);
+    } else if let Some(service) = &told.service {
+        table.row(["route".to_owned(), format!("none: everything without one goes to {service}")]);
+    }
+    if let Some(sent) = &told.sent {
+        let host = if sent.hides_host { "the replica's own address as Host" } else { "" };
+        table.row(["sent".to_owned(), format!("{} {}", told.question.method, sent.target), host.to_owned()]);
+    }
+    table.text("").trim_start_matches('\n').to_owned()
+}
+
+fn candidates(told: &Request) -> String {
+    if told.candidates.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["REPLICA", "ADDRESS", "STATE", "COULD TAKE IT"], &[]);
+    for one in &told.candidates {
+        let could = one.obstacle.as_ref().map_or_else(|| "yes".to_owned(), |advice| format!("no: {}", advice.why));
+        table.row([one.replica.clone(), one.address.clone(), one.state.clone(), could]);
+    }
+    table.text("")
+}
+
+fn steps(steps: &[Step]) -> String {
+    if steps.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["ROUTE", "TO", "HOLDS"], &[]);
+    let mut unmet = 0;
+    for step in steps {
+        unmet += usize::from(step.fate == Fate::Unmet);
+        if step.fate == Fate::Unmet && unmet > MOST_UNMET {
+            continue;
+        }
+        table.row([step.route.rule.clone(), step.route.service.clone(), fate(step)]);
+    }
+    let more = unmet.saturating_sub(MOST_UNMET);
+    let more = if more > 0 { format!("and {more} more that do not hold; --json shows all\n") } else { String::new() };
+    format!("{}{more}", table.text(""))
+}
+
+fn fate(step: &Step) -> String {
+    match step.fate {
+        Fate::Taken => "yes, and is taken".to_owned(),
+        Fate::Outranked => "yes, but another one stands before it".to_owned(),
+        Fate::Same => "yes: the same route, of another replica".to_owned(),
+        Fate::Unmet => {
+            let part = step.unmet.as_deref().unwrap_or_default();
+            // Where the rule is one condition it needs no repeating.
+            match (part == step.route.rule, step.found.as_str()) {
+                (true, "") => "no".to_owned(),
+                (true, found) => format!("no: {found}"),
+                (false, "") => format!("no: {part}"),
+                (false, found) => format!("no: {part}, {found}"),
+            }
+        }
+    }
+}

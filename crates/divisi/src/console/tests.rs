@@ -1,0 +1,164 @@
+//! What people see, held against pages that were looked at. `UPDATE_GOLDEN=1 cargo test -p divisi golden` writes them anew.
+
+use std::fs;
+use std::path::Path;
+
+use divisi_console::api::Explanation;
+use serde_json::{Value, json};
+
+use super::{container, ps, request};
+
+fn replica(number: u32, state: &str, obstacle: &Value) -> Value {
+    let readiness = if ["down", "ejected"].contains(&state) { "ready" } else { state };
+    let health = if readiness == state { "up" } else { state };
+    let seen = number != 3;
+    json!({
+        "name": format!("shop-web-{number}"), "number": number, "address": format!("172.20.0.{number}:80"),
+        "readiness": readiness, "health": health, "state": state, "since_seconds": f64::from(number) * 1800.0,
+        "requests": requests(if seen { 1200 / u64::from(number) } else { 0 }), "in_flight": number - 1,
+        "latency_seconds": seen.then_some(0.0041), "obstacle": obstacle,
+    })
+}
+
+fn requests(successful: u64) -> Value {
+    json!({ "none": 0, "1xx": 0, "2xx": successful, "3xx": 0, "4xx": 2, "5xx": 0 })
+}
+
+fn service(name: &str, state: &str, waiting: u64, replicas: &Value) -> Value {
+    json!({
+        "project": "shop", "name": name, "policy": "p2c", "state": state, "waiting": waiting, "known": 3, "retries": 0,
+        "held": 0, "held_seconds": 0.0, "ejections": 1, "own_answers": requests(0), "replicas": replicas,
+    })
+}
+
+fn route(rule: &str, service: &str, closed: &Value) -> Value {
+    json!({
+        "name": "web", "rule": rule, "priority": rule.len(), "service": service, "container": "shop-web-3",
+        "label": "divisi.host", "closed": closed,
+    })
+}
+
+fn advice(why: &str, write: &str) -> Value {
+    json!({ "why": why, "write": write })
+}
+
+fn snapshot(connected: bool) -> Value {
+    let failed = advice("requests failed at it, one after the other; it is asked again in 0.4 s", "");
+    let starting = advice("it is starting: nothing says yet that it can answer", "");
+    let replicas =
+        json!([replica(1, "ready", &Value::Null), replica(2, "ejected", &failed), replica(3, "starting", &starting)]);
+    let claim = |name: &str| json!({ "service": format!("shop/{name}"), "container": format!("shop-{name}-1"), "label": "divisi.host" });
+    json!({
+        "version": "1.2.3", "age_seconds": 12.5,
+        "engine": { "wanted": true, "connected": connected, "listed": true, "since_seconds": 75.0, "losses": 1 },
+        "fallback": { "service": null, "reason": "no route holds for it" },
+        "services": [service("api", "holding", 5, &json!([])), service("web", "serving", 0, &replicas)],
+        "routes": [
+            route("Host(`shop.test`)", "shop/web", &Value::Null),
+            route("Host(`admin.test`)", "shop/web", &json!("its guard basic-auth is not there")),
+        ],
+        "conflicts": [{ "rule": "Host(`old.test`)", "winner": claim("now"), "loser": claim("old") }],
+        "unrouted": [
+            { "container": "shop-db-1", "service": "shop/db", "advice": advice("it exposes no port", "divisi.port=5432") },
+            { "container": "shop-job-run-5f2", "service": "shop/job", "advice": advice("it is a one-off container of docker-compose run", "") },
+        ],
+    })
+}
+
+fn explanation(value: Value) -> String {
+    match serde_json::from_value(value).expect("an explanation") {
+        Explanation::Request(told) => request::text(&told),
+        Explanation::Container(told) => container::text(&told),
+    }
+}
+
+fn asked(path: &str, outcome: &str, answer: &str) -> Value {
+    json!({
+        "kind": "request",
+        "question": { "method": "GET", "host": "shop.test", "path": path, "query": "", "headers": ["x-tenant"], "client": "127.0.0.1" },
+        "steps": [
+            {
+                "route": route("Host(`shop.test`) && PathWithin(`/api`)", "shop/api", &Value::Null), "fate": "unmet",
+                "unmet": "PathWithin(`/api`)", "found": format!("the path is {path}"),
+            },
+            { "route": route("Host(`old.test`)", "shop/now", &Value::Null), "fate": "unmet", "unmet": "Host(`old.test`)", "found": "the host is shop.test" },
+        ],
+        "outcome": outcome, "answer": answer, "route": null, "service": null, "sent": null, "candidates": [], "hints": [],
+    })
+}
+
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).expect("the page can be written");
+    }
+    let page = fs::read_to_string(&path).expect("a page");
+    assert!(page == text, "{name} looks otherwise (UPDATE_GOLDEN=1 cargo test -p divisi golden):\n{text}");
+}
+
+fn shown(value: Value) -> String {
+    ps::text(&serde_json::from_value(value).expect("a snapshot"))
+}
+
+#[test]
+fn golden_ps() {
+    golden("ps.txt", &shown(snapshot(true)));
+    golden("ps-lost.txt", &shown(snapshot(false)));
+    let mut calm = snapshot(true);
+    calm["services"] = json!([service("web", "serving", 0, &json!([replica(1, "ready", &Value::Null)]))]);
+    ["routes", "conflicts", "unrouted"].into_iter().for_each(|part| calm[part] = json!([]));
+    golden("ps-calm.txt", &shown(calm.clone()));
+    calm["services"] = json!([]);
+    golden("ps-empty.txt", &shown(calm));
+}
+
+#[test]
+fn golden_request() {
+    let mut served = asked("/cart", "served", "goes to shop/web: 1 of 2 replicas can take it");
+    let taken = route("Host(`shop.test`)", "shop/web", &Value::Null);
+    let step = json!({ "route": taken.clone(), "fate": "taken", "unmet": null, "found": "" });
+    served["steps"].as_array_mut().expect("steps").insert(1, step);
+    served["route"] = taken;
+    served["service"] = json!("shop/web");
+    served["sent"] = json!({ "target": "/cart", "hides_host": false });
+    served["hints"] = json!(["requests with the same client go to the same replica, while it can take them"]);
+    served["candidates"] = json!([
+        { "replica": "shop-web-1", "address": "172.20.0.2:80", "state": "ready", "pickable": true, "obstacle": null },
+        { "replica": "shop-web-2", "address": "172.20.0.3:80", "state": "paused", "pickable": false,
+          "obstacle": advice("it is frozen by docker pause", "docker unpause shop-web-2") },
+    ]);
+    golden("request-served.txt", &explanation(served));
+    let mut nowhere = asked("/x", "nowhere", "is answered with 404: no route holds for it");
+    nowhere["hints"] = json!(["did you mean shop.test?"]);
+    let one = nowhere["steps"][1].clone();
+    nowhere["steps"].as_array_mut().expect("steps").extend(std::iter::repeat_n(one, 30));
+    golden("request-nowhere.txt", &explanation(nowhere));
+}
+
+#[test]
+fn golden_container() {
+    let label = |dialect: &str, label: &str, value: &str, outcome: &str, why: &str, meant: &Value| json!({ "dialect": dialect, "label": label, "value": value, "outcome": outcome, "why": why, "meant": meant });
+    let mut told = json!({
+        "kind": "container", "id": "3abc".repeat(16), "name": "shop-web-1", "project": "shop", "service": "web", "number": 1,
+        "state": "running", "unrouted": null,
+        "places": [{
+            "service": "shop/web", "port": { "choice": "80", "why": "the lowest port that the image exposes" },
+            "network": { "choice": "shop_default", "why": "divisi is in it, too" }, "address": "172.20.0.1:80",
+            "replica": replica(1, "ready", &Value::Null), "obstacle": null,
+        }],
+        "routes": [
+            { "name": "web", "rule": "shop.test", "label": "divisi.host", "service": "shop/web", "closed": null, "used": true, "conflict": null },
+            { "name": "old", "rule": "Host(`old.test`)", "label": "traefik.http.routers.old.rule", "service": "shop/web", "closed": null,
+              "used": true, "conflict": "shop/now" },
+        ],
+        "labels": [
+            label("native", "divisi.host", "shop.test", "used", "", &Value::Null),
+            label("native", "divisi.stiky", "true", "wrong", "no such label; `divisi labels` prints all there are", &json!("divisi.sticky")),
+            label("traefik", "traefik.http.routers.old.tls", "true\u{1b}[2J", "ignored", "divisi speaks no TLS yet", &Value::Null),
+        ],
+    });
+    golden("container.txt", &explanation(told.clone()));
+    told["unrouted"] = advice("it exposes no port", "divisi.port=5432");
+    ["places", "routes", "labels"].into_iter().for_each(|part| told[part] = json!([]));
+    golden("container-unrouted.txt", &explanation(told));
+}
