@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub conflicts: Vec<Conflict>,
     /// Containers that get no requests, and why.
     pub unrouted: Vec<Unrouted>,
+    /// Labels and variables that cannot be read, and why.
+    pub mistakes: Vec<Mistake>,
 }
 
 /// How it stands with the Docker Engine.
@@ -191,4 +193,17 @@ pub struct Unrouted {
     pub service: String,
     /// Why it gets none, and what to write.
     pub advice: Advice,
+}
+
+/// A label or variable that cannot be read. Its value is left out: some are secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mistake {
+    /// What people call the container.
+    pub container: String,
+    /// As it was written.
+    pub label: String,
+    /// Why, and what would have been accepted.
+    pub why: String,
+    /// The label that was meant, perhaps.
+    pub meant: Option<String>,
 }

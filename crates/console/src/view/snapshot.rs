@@ -1,10 +1,12 @@
 //! What there is.
 
+use divisi_discovery::Sighting;
+use divisi_labels::{Outcome, Verdict};
 use divisi_model::route::{self, Route};
 use divisi_model::{EngineState, Moment};
 
 use super::world::{Group, World};
-use crate::api::snapshot::{Claim, Conflict, Engine, Fallback, Requests, Service, Snapshot, Unrouted};
+use crate::api::snapshot::{Claim, Conflict, Engine, Fallback, Mistake, Requests, Service, Snapshot, Unrouted};
 use crate::api::{self, Advice};
 
 /// What there is.
@@ -19,6 +21,7 @@ pub(crate) fn snapshot(world: &World, engine: &EngineState, version: &str) -> Sn
         routes: snapshot.routes().routes().into_iter().map(|route| self::route(route)).collect(),
         conflicts: snapshot.routes().conflicts().iter().map(conflict).collect(),
         unrouted: unrouted(world),
+        mistakes: mistakes(world),
     }
 }
 
@@ -97,6 +100,22 @@ fn unrouted(world: &World) -> Vec<Unrouted> {
         }
     }
     unrouted
+}
+
+fn mistakes(world: &World) -> Vec<Mistake> {
+    let of = |sighting: &Sighting| {
+        let mistake = |verdict: &Verdict| match &verdict.outcome {
+            Outcome::Wrong { accepted, meant } => Some(Mistake {
+                container: sighting.name.clone(),
+                label: verdict.label.clone(),
+                why: accepted.clone(),
+                meant: meant.clone(),
+            }),
+            Outcome::Used | Outcome::Approximated(_) | Outcome::Ignored(_) => None,
+        };
+        sighting.verdicts.iter().filter_map(mistake).collect::<Vec<_>>()
+    };
+    world.sightings.iter().flat_map(of).collect()
 }
 
 fn name(project: &str, service: &str) -> String {

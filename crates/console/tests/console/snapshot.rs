@@ -24,6 +24,9 @@ fn it_tells_of_every_replica_and_of_who_is_left_out() {
     assert_eq!((told.unrouted[0].container.as_str(), told.unrouted[0].service.as_str()), ("shop-db-1", "shop/db"));
     assert_eq!(told.unrouted[0].advice.write, "divisi.port=5432");
     assert_eq!(told.fallback.reason.as_deref(), Some("no route holds for it"));
+    let mistake = &told.mistakes[0];
+    assert_eq!((mistake.container.as_str(), mistake.label.as_str()), ("shop-web-1", "divisi.stiky"));
+    assert_eq!(mistake.meant.as_deref(), Some("divisi.sticky"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ const HEADING: [&str; 7] = ["SERVICE", "REPLICA", "STATE", "SINCE", "REQUESTS", 
 /// What there is.
 pub(super) fn text(told: &Snapshot) -> String {
     let mut text = services(told);
-    for section in [left_out(told), routes(told), waiting(told), engine(&told.engine)] {
+    for section in [left_out(told), routes(told), labels(told), waiting(told), engine(&told.engine)] {
         if !section.is_empty() {
             text.push('\n');
             text.push_str(&section);
@@ -93,6 +93,20 @@ fn routes(told: &Snapshot) -> String {
             format!("written in {} of {} and {} of {}", winner.label, winner.container, loser.label, loser.container),
         ]);
         table.row([String::new(), "write: another rule for one of them, or a priority".to_owned()]);
+    }
+    table.text("")
+}
+
+/// Labels that cannot be read.
+fn labels(told: &Snapshot) -> String {
+    if told.mistakes.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["LABEL", "PROBLEM"], &[]);
+    for mistake in &told.mistakes {
+        let meant = mistake.meant.as_ref().map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
+        table.row([mistake.label.clone(), format!("{}{meant}", mistake.why)]);
+        table.row([String::new(), format!("written at {}", mistake.container)]);
     }
     table.text("")
 }

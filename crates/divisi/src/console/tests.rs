@@ -62,6 +62,10 @@ fn snapshot(connected: bool) -> Value {
             { "container": "shop-db-1", "service": "shop/db", "advice": advice("it exposes no port", "divisi.port=5432") },
             { "container": "shop-job-run-5f2", "service": "shop/job", "advice": advice("it is a one-off container of docker-compose run", "") },
         ],
+        "mistakes": [
+            { "container": "shop-web-1", "label": "divisi.stiky", "why": "no such label", "meant": "divisi.sticky" },
+            { "container": "shop-api-1", "label": "divisi.drain", "why": "not a duration (10s, 5m)", "meant": null },
+        ],
     })
 }
 
@@ -106,7 +110,7 @@ fn golden_ps() {
     golden("ps-lost.txt", &shown(snapshot(false)));
     let mut calm = snapshot(true);
     calm["services"] = json!([service("web", "serving", 0, &json!([replica(1, "ready", &Value::Null)]))]);
-    ["routes", "conflicts", "unrouted"].into_iter().for_each(|part| calm[part] = json!([]));
+    ["routes", "conflicts", "unrouted", "mistakes"].into_iter().for_each(|part| calm[part] = json!([]));
     golden("ps-calm.txt", &shown(calm.clone()));
     calm["services"] = json!([]);
     golden("ps-empty.txt", &shown(calm));

@@ -134,6 +134,19 @@ impl<'a> Town<'a> {
         client.response()
     }
 
+    /// `ps` and `explain` name the container, the label and what was meant, and say why a route serves nobody.
+    fn explains(&self) {
+        let run = |args: &[&str]| self.shop.compose(&[&["exec", "-T", "divisi", "/divisi"], args].concat());
+        let ps = run(&["ps"]);
+        for part in ["divisi.hodl", "typo", "divisi.hold", "secret", "divisi.enable", "basicauth", "guarded.test"] {
+            assert!(ps.contains(part), "ps says nothing of {part}:\n{ps}");
+        }
+        let typo = run(&["explain", &self.wiki.containers("typo")[0]]);
+        for part in ["divisi.hodl", "divisi.hold", "typo.test"] {
+            assert!(typo.contains(part), "explain says nothing of {part}:\n{typo}");
+        }
+    }
+
     /// Waits until a URL is served by a container of that service.
     fn expect(&self, host: &str, path: &str, project: &Project<'_>, service: &str) {
         let ids = project.containers(service);
@@ -181,6 +194,7 @@ fn twelve_services_in_three_projects_and_two_networks() {
     let typo = log.lines().find(|line| line.contains("divisi.hodl")).expect("the typo is in the log");
     assert!(typo.contains("_typo_1") || typo.contains("-typo-1"), "the container is named: {typo}");
     assert!(typo.contains("did you mean divisi.hold?"), "{typo}");
+    town.explains();
 }
 
 #[test]
