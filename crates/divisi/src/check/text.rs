@@ -98,7 +98,7 @@ fn rest(text: &mut String, report: &Report) {
         .map(|(service, why)| if why.is_empty() { service.clone() } else { format!("{service} ({why})") })
         .collect();
     if !names.is_empty() {
-        line(text, &format!("not routed: {}", names.join(", ")));
+        line(text, &format!("not routed by a label: {}", names.join(", ")));
     }
     if !report.project.skipped.is_empty() {
         let skipped = report.project.skipped.iter();
