@@ -151,7 +151,11 @@ impl Knowledge {
     /// A request has failed at a replica.
     pub(super) fn fail(&mut self, replica: &Replica, is_refused: bool, is_out: bool, now: Moment) {
         if is_refused {
-            self.refused.insert(replica.id());
+            assert_eq!(replica.health(), divisi_model::Health::Down, "{} has refused a connection", replica.name());
+            // Who is down already is asked by then, and its answers are newer than a connection that was begun while it was up.
+            if is_out {
+                self.refused.insert(replica.id());
+            }
         } else if is_out {
             self.ejected.insert(replica.id(), now);
         }
