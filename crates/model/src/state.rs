@@ -203,17 +203,18 @@ impl State {
     pub(crate) fn change_health(&self, replica: &Replica, from: Health, to: Health, note: impl FnOnce()) -> bool {
         let roster = self.lock();
         let changed = replica.health() == from;
+        let mut usable = 0;
         if changed {
             note();
             if from == Health::Up {
                 self.ejections.fetch_add(1, Ordering::Relaxed);
             }
             replica.set_health(to);
-            self.count_failing(&roster);
+            usable = self.count_failing(&roster) + usize::from(to == Health::Up);
         }
         drop(roster);
-        if changed && to == Health::Up {
-            self.admit(1);
+        if usable > 0 {
+            self.admit(usable);
         }
         changed
     }
@@ -230,14 +231,58 @@ impl State {
         }
     }
 
-    fn count_failing(&self, roster: &[Weak<Replica>]) {
+    /// Returns how many can be used from now on because too many have failed: those who wait must hear of them, too.
+    fn count_failing(&self, roster: &[Weak<Replica>]) -> usize {
         let usable = roster.iter().filter_map(Weak::upgrade).filter(|replica| replica.health() != Health::Down);
         let (all, ejected) = usable
             .fold((0, 0), |(all, out), replica| (all + 1, out + usize::from(replica.health() == Health::Ejected)));
-        self.panicking.store(ejected * 2 > all, Ordering::Relaxed);
+        let panics = ejected * 2 > all;
+        if panics && !self.panicking.swap(panics, Ordering::Relaxed) {
+            return ejected;
+        }
+        self.panicking.store(panics, Ordering::Relaxed);
+        0
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<Replica>>> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::card::Card;
+    use crate::replica::{Failure, Readiness};
+    use crate::service::{NoReplica, Service, Wanted};
+    use crate::spec::EjectionRules;
+    use crate::tried::Tried;
+
+    const NOW: Moment = Moment::from_nanos(1);
+
+    #[test]
+    fn those_who_wait_are_called_when_all_are_used_because_most_have_failed() {
+        let rules = EjectionRules { failures: 1, ..EjectionRules::default() };
+        let service = Service::new("web", Spec { replica_limit: Some(1), ejection: rules, ..Spec::default() });
+        let replica = |n: u16| {
+            let addr = SocketAddr::from(([127, 0, 0, 1], n));
+            let replica = service.replica(Card::new(format!("web-{n}"), n.into()), addr, Readiness::Starting);
+            replica.set_readiness(Readiness::Ready, NOW);
+            replica
+        };
+        let service = service.with_replicas(vec![replica(1), replica(2)], 2);
+        assert!(service.ready()[0].claim(9, NOW).expect("free").failed(Failure::Other, NOW), "out");
+        let _busy = service.pick(&Tried::NONE, Wanted::Any, NOW).expect("the other");
+        let place = service.join().expect("room");
+        assert_eq!(service.pick(&Tried::NONE, Wanted::Any, NOW).err(), Some(NoReplica::Busy));
+        place.wait_on();
+        let is_called = || place.poll_called(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert!(!is_called(), "half are out");
+        assert!(service.ready()[1].change_health(Health::Up, Health::Down));
+        assert!(is_called(), "the one that failed is better than none");
+        assert!(service.pick(&Tried::NONE, Wanted::Any, NOW).is_ok());
     }
 }

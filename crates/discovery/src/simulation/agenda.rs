@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use divisi_health::Visit;
+use divisi_model::Moment;
 
 use super::millis;
 use super::world::Place;
@@ -34,8 +35,8 @@ pub(super) enum Item {
     Visits,
     /// A probe has ended.
     Probed(Candidate),
-    /// A question to a replica has ended.
-    Asked(Visit),
+    /// A question to a replica, put at that time, has ended.
+    Asked(Visit, Moment),
     /// A worker's clock ticks.
     Ticks,
     /// An attempt reaches the replica's address.

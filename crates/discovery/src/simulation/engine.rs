@@ -52,7 +52,8 @@ pub(super) struct Engine {
     stream: VecDeque<(Duration, usize)>,
     /// How much of the log was heard.
     heard: usize,
-    calls: BTreeMap<u64, (Call, Found)>,
+    /// What is asked, what was found, and when that was.
+    calls: BTreeMap<u64, (Call, Found, i64)>,
     count: u64,
 }
 
@@ -133,7 +134,7 @@ impl Simulation {
         }
         self.note(|| "the engine is away".to_owned());
         self.engine.stream.clear();
-        for (_, found) in self.engine.calls.values_mut() {
+        for (_, found, _) in self.engine.calls.values_mut() {
             *found = Found::Nothing;
         }
         self.lose_engine();
@@ -157,7 +158,7 @@ impl Simulation {
     /// Asks the engine.
     pub(super) fn call(&mut self, call: Call) {
         self.engine.count += 1;
-        self.engine.calls.insert(self.engine.count, (call, Found::Nothing));
+        self.engine.calls.insert(self.engine.count, (call, Found::Nothing, 0));
         let delay = self.span(self.engine.vices.delay);
         self.agenda.add(self.now + delay, Item::Looks(self.engine.count));
     }
@@ -165,7 +166,9 @@ impl Simulation {
     /// The engine looks at the world.
     pub(super) fn look_for(&mut self, number: u64) {
         let fails = self.happens(self.engine.vices.fails) || !self.engine.is_up;
-        let Some((call, found)) = self.engine.calls.get_mut(&number) else { return };
+        let clock = self.clock().max(self.engine.log.last().map_or(0, |last| last.at));
+        let Some((call, found, looked)) = self.engine.calls.get_mut(&number) else { return };
+        *looked = clock;
         *found = match call {
             _ if fails => Found::Nothing,
             Call::List(_) => {
@@ -183,8 +186,8 @@ impl Simulation {
 
     /// What the engine has found arrives.
     pub(super) fn answer(&mut self, number: u64) {
-        if let Some((call, found)) = self.engine.calls.remove(&number) {
-            self.take(call, found);
+        if let Some((call, found, looked)) = self.engine.calls.remove(&number) {
+            self.take(call, found, looked);
         }
     }
 }

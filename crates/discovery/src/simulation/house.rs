@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use divisi_health::{Answer, Inquiry, Pace, Visit, Ward};
-use divisi_model::{Moment, Published, Readiness, Snapshot, Spec};
+use divisi_model::{Health, Moment, Published, Readiness, Snapshot, Spec};
 
 use super::agenda::Item;
 use super::engine::{Call, Found};
@@ -108,7 +108,8 @@ impl Simulation {
         let now = self.instant();
         for event in batch {
             self.note(|| format!("applied: {} {:?}", event.name, event.what));
-            self.laws.applies(&event, &self.house.table, now);
+            self.laws.tally.events += 1;
+            self.knowledge.apply(&event, &self.house.table, now);
             self.house.table.apply(event, now);
         }
         self.conclude();
@@ -130,8 +131,11 @@ impl Simulation {
     }
 
     /// An answer of the engine has come.
-    pub(super) fn take(&mut self, call: Call, found: Found) {
+    pub(super) fn take(&mut self, call: Call, found: Found, looked: i64) {
         let now = self.instant();
+        if !matches!(call, Call::List(number) if number != self.house.list) {
+            self.knowledge.learn(&found, looked);
+        }
         let house = &mut self.house;
         match (call, found) {
             (Call::List(number), Found::All(list)) if number == house.list => {
@@ -139,7 +143,6 @@ impl Simulation {
                 house.last_list = Some(now);
                 house.list_failures = 0;
                 house.next_list = now + if house.list_again { house.tuning.list_pause } else { house.tuning.reconcile };
-                self.laws.lists(&list);
                 house.table.apply_list(list, now);
             }
             (Call::List(number), _) if number == house.list => {
@@ -152,7 +155,9 @@ impl Simulation {
             (Call::List(_), _) => {}
             (Call::Inspect(inspection), found) => {
                 *(if inspection.urgent { &mut house.urgent_running } else { &mut house.idle_running }) -= 1;
-                self.laws.inspects(&inspection.id, &found);
+                if matches!(found, Found::One(_)) {
+                    self.knowledge.inspect(&inspection.id);
+                }
                 match found {
                     Found::One(one) => house.table.inspected(&inspection.id, inspection.ticket, one, now),
                     _ => house.table.inspection_failed(&inspection.id, None, now),
@@ -167,7 +172,7 @@ impl Simulation {
         let now = self.instant();
         self.house.table.expire(now);
         if let Some(snapshot) = self.house.table.commit(now) {
-            self.laws.publishes(&self.house.published.load(), &snapshot);
+            self.laws.publishes(&mut self.knowledge, &self.house.published.load(), &snapshot);
             self.house.published.publish(snapshot);
             self.note(|| "published".to_owned());
         }
@@ -181,7 +186,8 @@ impl Simulation {
         for job in jobs {
             match job {
                 Job::Inspect { id, ticket, urgent } => {
-                    self.laws.asks();
+                    self.laws.tally.inspections += 1;
+                    self.knowledge.ask();
                     let queue = if urgent { &mut self.house.urgent } else { &mut self.house.idle };
                     queue.push_back(Inspection { id, ticket, urgent });
                 }
@@ -229,6 +235,7 @@ impl Simulation {
         let now = self.instant();
         let accepted = matches!(self.world.meet(candidate.replica.addr()), Meeting::Accepted(_));
         self.note(|| format!("probed: {} accepts: {accepted}", candidate.replica.name()));
+        self.knowledge.probe(&candidate.replica, accepted);
         if accepted || candidate.asked_as == Readiness::Ready {
             self.house.table.probed(&candidate.id, candidate.replica.id(), accepted);
         }
@@ -249,15 +256,21 @@ impl Simulation {
             self.note(|| format!("asks {}: {:?}", visit.replica().name(), visit.inquiry()));
             let hangs = self.would_answer(&visit) == Answer::Silent;
             let delay = if hangs { visit.patience() } else { self.span(millis(20)) };
-            self.agenda.add(self.now + delay, Item::Asked(visit));
+            let put = self.moment();
+            self.agenda.add(self.now + delay, Item::Asked(visit, put));
         }
     }
 
     /// A question to a replica has ended.
-    pub(super) fn asked(&mut self, visit: &Visit) {
+    pub(super) fn asked(&mut self, visit: &Visit, put: Moment) {
+        let was_out = visit.replica().health() == Health::Ejected;
         let answer = self.would_answer(visit);
         self.note(|| format!("{} answers {:?}: {answer}", visit.replica().name(), visit.inquiry()));
         self.house.ward.answered(visit, answer, self.moment());
+        let is_back = was_out && visit.replica().health() == Health::Up;
+        if let Some(service) = self.service() {
+            self.knowledge.answer(visit.replica(), put, is_back, service.spec());
+        }
         self.visit();
     }
 

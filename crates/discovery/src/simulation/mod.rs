@@ -11,19 +11,23 @@
 //! |---|---|
 //! | `play` | one run: what happens next |
 //! | `agenda` | what is to happen, and when |
+//! | `bell` | who was woken |
 //! | `world` | the containers and processes as they truly are |
 //! | `upheaval` | what users, crashes and the engine do to them |
 //! | `engine` | what the engine says of them |
 //! | `house` | the change's way; stands in for `watch` |
 //! | `request` | the request's way in short; stands in for the proxy |
 //! | `laws` | what must hold |
+//! | `knowledge` | what was heard of each container, which nothing may be done against |
 //!
 //! `cargo test` plays the same runs every time. `SIMULATION_RUNS=100000` plays others, `SIMULATION_SEED=n` plays one and tells
 //! its story.
 
 mod agenda;
+mod bell;
 mod engine;
 mod house;
+mod knowledge;
 mod laws;
 mod play;
 mod request;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::future::Future as _;
 use std::ops::AddAssign;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -12,11 +11,13 @@ use divisi_model::spec::{Check, EjectionRules, HoldLimits, Question, RetryLimits
 use divisi_model::{Moment, Policy, Spec};
 
 use super::agenda::{Agenda, Item};
+use super::bell::Woken;
 use super::engine::{Engine, Vices};
 use super::house::House;
+use super::knowledge::Knowledge;
 use super::laws::Laws;
 use super::millis;
-use super::request::{Request, Woken};
+use super::request::Request;
 use super::world::World;
 
 /// How many things happen while things go wrong.
@@ -41,8 +42,9 @@ pub(super) struct Simulation {
     pub(super) engine: Engine,
     pub(super) house: House,
     pub(super) requests: BTreeMap<u64, Request>,
-    pub(super) woken: Arc<Woken>,
+    pub(super) woken: Woken,
     pub(super) laws: Laws,
+    pub(super) knowledge: Knowledge,
     pub(super) count: u64,
     /// How often something happens that nobody planned, of a hundred.
     unrest: u8,
@@ -78,9 +80,7 @@ impl Simulation {
         // The policies draw from the thread's own.
         fastrand::seed(seed);
         let mut random = fastrand::Rng::with_seed(seed);
-        // The first moment must not be later than the beginning.
-        let _ = Moment::now();
-        let base = Instant::now();
+        let base = base();
         let spec = spec(&mut random);
         let vices = vices(&mut random);
         let house = House::new(spec, seed, base);
@@ -91,8 +91,9 @@ impl Simulation {
             world: World::default(),
             engine: Engine::with(vices),
             requests: BTreeMap::new(),
-            woken: Arc::default(),
-            laws: Laws::new(house.tuning.stop_margin),
+            woken: Woken::default(),
+            laws: Laws::default(),
+            knowledge: Knowledge::new(house.tuning.stop_margin),
             house,
             count: 0,
             unrest: random.u8(3..40),
@@ -153,7 +154,7 @@ impl Simulation {
             Item::Wakes => self.conclude(),
             Item::Visits => self.look(),
             Item::Probed(candidate) => self.probed(candidate),
-            Item::Asked(visit) => self.asked(&visit),
+            Item::Asked(visit, put) => self.asked(&visit, put),
             Item::Ticks => self.tick(due),
             Item::Connects(number, serial) => self.connect(number, serial),
             Item::Replies(number, serial) => self.reply(number, serial),
@@ -228,6 +229,15 @@ impl Simulation {
             println!("{:>10.4} {}", self.now.as_secs_f64(), what());
         }
     }
+}
+
+/// The beginning: a moment at which the retry budget's window begins, too, or a seed would not play the same again.
+fn base() -> Instant {
+    const WINDOW: u64 = 10_000_000_000;
+    // The first moment there ever is must not be later than the beginning.
+    let _ = Moment::now();
+    let now = Instant::now();
+    now + Duration::from_nanos(WINDOW - Moment::of(now).as_nanos() % WINDOW)
 }
 
 fn vices(random: &mut fastrand::Rng) -> Vices {

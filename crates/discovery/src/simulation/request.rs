@@ -1,8 +1,8 @@
 //! The request's way in short: pick, attempt, retry within the budget, hold. What the proxy does around its sockets is done here in
 //! its stead.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use divisi_model::{
@@ -75,27 +75,6 @@ pub(super) enum Outcome {
     Left,
 }
 
-/// Those who were woken, in that order.
-#[derive(Debug, Default)]
-pub(super) struct Woken(Mutex<Vec<u64>>);
-
-impl Woken {
-    pub(super) fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-struct Bell {
-    number: u64,
-    woken: Arc<Woken>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.woken.0.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
-    }
-}
-
 /// How long a replica may take to answer.
 const PATIENCE: Duration = millis(3000);
 
@@ -164,7 +143,10 @@ impl Simulation {
         let (service, now) = (self.service()?, self.moment());
         let request = self.requests.get(&number)?;
         let picked = service.pick(&request.tried, request.wanted, now);
-        self.laws.picks(&service, &request.tried, &picked, &self.house.table, self.base + self.now);
+        self.laws.picks(&service, &request.tried, &picked, now);
+        if let Ok(lease) = &picked {
+            self.knowledge.allow(lease.replica(), &self.house.table, self.base + self.now);
+        }
         Some(picked)
     }
 
@@ -191,7 +173,7 @@ impl Simulation {
 
     /// One that waits looks whether it is called; if not, it is woken when it is.
     pub(super) fn called(&mut self, number: u64) {
-        let waker = Waker::from(Arc::new(Bell { number, woken: Arc::clone(&self.woken) }));
+        let waker = self.woken.bell(number);
         loop {
             let Some(Request { phase: Phase::Waiting(place), .. }) = self.requests.get(&number) else { return };
             if place.poll_called(&mut Context::from_waker(&waker)).is_pending() {
@@ -279,6 +261,7 @@ impl Simulation {
             Some((_, process)) => process == Process::Serving,
         };
         if lease.answered(is_good, now) {
+            self.knowledge.fail(lease.replica(), false, true, now);
             self.house.published.alarm().raise(lease.replica());
         }
         let delay = self.span(millis(30));
@@ -324,7 +307,9 @@ impl Simulation {
             Trouble::Unanswered | Trouble::Slow => Some(Failure::Other),
             Trouble::CutOff => None,
         };
-        if failure.is_some_and(|failure| lease.failed(failure, now)) {
+        let is_out = failure.is_some_and(|failure| lease.failed(failure, now));
+        self.knowledge.fail(lease.replica(), trouble == Trouble::Unconnected, is_out, now);
+        if is_out {
             assert_ne!(lease.replica().health(), Health::Up, "who is reported is out");
             self.house.published.alarm().raise(lease.replica());
         }

@@ -52,7 +52,7 @@ impl Simulation {
             let number = self.random.u32(1..6);
             let clock = self.clock();
             let at = self.world.make(service, number, clock, &mut self.random);
-            self.laws.meets(&self.world.truths[at]);
+            self.knowledge.meet(&self.world.truths[at]);
             self.start(at);
         }
     }
@@ -185,7 +185,7 @@ impl Simulation {
     /// Compose gives a recreated container its name at the end.
     fn rename(&mut self, at: usize) {
         self.world.truths[at].name.push('x');
-        self.laws.meets(&self.world.truths[at]);
+        self.knowledge.meet(&self.world.truths[at]);
         self.emit(at, What::Renamed);
     }
 

@@ -211,7 +211,7 @@ impl Truth {
     pub(super) fn listed(&self) -> Container {
         let is_paused = self.life == Life::Paused;
         Container {
-            health: if is_paused { Health::Unchecked } else { self.health },
+            health: if is_paused { Health::Unknown } else { self.health },
             port: if self.port == Port::None { Port::Unknown } else { self.port },
             stop: None,
             environment: None,
