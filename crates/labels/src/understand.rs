@@ -38,7 +38,10 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
     let has = |dialect| reader.dialects.has(dialect);
     let ours: &[_] = if has(Dialect::Native) { words.labels } else { &[] };
     let native = reading::native(ours.iter().copied(), base);
-    let traefik = has(Dialect::Traefik).then(|| traefik::read(words, base, &reader.traefik));
+    // Most containers speak one language, and reading none of a thousand others is not free.
+    let speaks_traefik =
+        reader.traefik.exposed_by_default || words.labels.iter().any(|(name, _)| traefik::is_ours(name));
+    let traefik = (has(Dialect::Traefik) && speaks_traefik).then(|| traefik::read(words, base, &reader.traefik));
     let nginx_proxy = has(Dialect::NginxProxy).then(|| nginx_proxy::read(words, base));
     let off = refused(&native);
     let mut wish = from_native(native);

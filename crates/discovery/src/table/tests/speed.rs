@@ -4,11 +4,13 @@
 use super::routes::labelled;
 use super::*;
 
-const SERVICES: u32 = 10_000;
+const CONTAINERS: u32 = 10_000;
 
-fn of_service(number: u32, host: &str) -> Container {
+/// The container of that number, of which so many are of one service.
+fn of_service(number: u32, each: u32, host: &str) -> Container {
     let labels = [("divisi.host", host), ("divisi.path", "/api"), ("divisi.policy", "random")];
-    let mut container = labelled(&format!("p{}/s{number}", number % 100), 1, &labels);
+    let service = number / each;
+    let mut container = labelled(&format!("p{}/s{service}", service % 100), number % each + 1, &labels);
     container.health = Health::Healthy;
     container.networking = Networking::Attached(vec![Attachment {
         network: "default".to_owned(),
@@ -21,25 +23,27 @@ fn of_service(number: u32, host: &str) -> Container {
 
 #[test]
 #[ignore = "measures, by hand"]
-fn ten_thousand_services() {
-    let containers: Vec<_> = (0..SERVICES).map(|number| of_service(number, &format!("h{number}.test"))).collect();
-    for round in 0..3 {
+fn ten_thousand_containers() {
+    for each in [1, 10, 1, 10] {
+        let host = |number| format!("h{}.test", number / each);
+        let containers: Vec<_> = (0..CONTAINERS).map(|number| of_service(number, each, &host(number))).collect();
         let mut world = World::of(&Settings::default());
         let list = listed(&containers);
         world.table.begin_list();
         let began = Instant::now();
         world.table.apply_list(list, world.now);
         let snapshot = world.table.commit(world.now).expect("a snapshot");
-        println!("round {round}: snapshot of {SERVICES} services after {:?}", began.elapsed());
-        assert_eq!(snapshot.services().count(), SERVICES as usize);
+        println!("{CONTAINERS} containers, {each} of each service: a snapshot after {:?}", began.elapsed());
+        assert_eq!(snapshot.services().count(), (CONTAINERS / each) as usize);
         let published = divisi_model::Published::new(snapshot);
         let mut times: Vec<_> = (0..1000)
             .map(|turn| {
-                let number = turn * 7 % SERVICES;
+                let number = turn * 7 % CONTAINERS;
                 let id = containers[number as usize].id.clone();
                 let began = Instant::now();
                 world.event(&id, What::Ended);
-                let newer = Container { created: 1 + i64::from(turn), ..of_service(number, &format!("n{turn}.test")) };
+                let newer =
+                    Container { created: 1 + i64::from(turn), ..of_service(number, each, &format!("n{turn}.test")) };
                 world.tell(&id, newer.identity.clone().expect("a replica"), What::Started);
                 world.table.inspected(&id, u64::MAX, Some(newer), world.now);
                 published.publish(world.table.commit(world.now).expect("a change"));
