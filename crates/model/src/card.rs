@@ -1,5 +1,9 @@
 //! Who a replica is among the others of its service, as whoever makes it knows.
 
+use std::sync::Arc;
+
+use crate::speech::Speech;
+
 /// What distinguishes a replica from the others of its service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
@@ -11,11 +15,13 @@ pub struct Card {
     pub weight: u32,
     /// What a client's cookie says to come back to it; empty where there are no such cookies.
     pub token: String,
+    /// How it is spoken to.
+    pub speech: Arc<Speech>,
 }
 
 impl Card {
     /// A replica like all others.
     pub fn new(name: impl Into<String>, number: u32) -> Self {
-        Self { name: name.into(), number, weight: 1, token: String::new() }
+        Self { name: name.into(), number, weight: 1, token: String::new(), speech: Arc::default() }
     }
 }

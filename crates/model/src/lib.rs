@@ -13,6 +13,7 @@
 //! | [`snapshot`] | one immutable world, and the cell in which it is swapped |
 //! | [`service`] | a Compose service: its ready replicas and how to pick among them |
 //! | [`spec`] | what users may want of a service |
+//! | [`speech`] | how a replica is spoken to |
 //! | [`state`] | what a service keeps from snapshot to snapshot |
 //! | [`hold`] | requests that wait for a replica |
 //! | `budget` | how many attempts beyond the first there may be |
@@ -42,6 +43,7 @@ pub mod route;
 pub mod service;
 pub mod snapshot;
 pub mod spec;
+pub mod speech;
 pub mod state;
 mod tried;
 
@@ -55,5 +57,6 @@ pub use replica::{Failure, Health, Lease, Readiness, Replica, ReplicaId};
 pub use service::{Crowded, Entry, NoPlace, NoReplica, Service, Wanted};
 pub use snapshot::{Published, Slot, Snapshot, Unrouted};
 pub use spec::Spec;
+pub use speech::Speech;
 pub use state::{Name, State};
 pub use tried::Tried;

@@ -11,6 +11,7 @@ use crate::latency::Latency;
 use crate::meter::Meter;
 use crate::moment::Moment;
 use crate::spec::{EjectionRules, Spec};
+use crate::speech::Speech;
 use crate::state::State;
 
 /// Names a replica for as long as the program runs; never used twice.
@@ -182,6 +183,11 @@ impl Replica {
     /// What a client's cookie says to come back to it.
     pub fn token(&self) -> &str {
         &self.card.token
+    }
+
+    /// How it is spoken to.
+    pub fn speech(&self) -> &Arc<Speech> {
+        &self.card.speech
     }
 
     /// What its service keeps.

@@ -107,7 +107,7 @@ impl Table {
             None => self.services.get(slot).is_some_and(|served| served.terms().hides_host),
         };
         let closed = spec.closed.map(Arc::from);
-        let way = Way { slot, rewrites: spec.rewrites, closed, hides_host };
+        let way = Way { slot, rewrites: spec.rewrites, closed, hides_host, ..Way::default() };
         let route = Route::new(spec.name, spec.rule, self.title(slot), origin).with_way(way);
         match spec.priority {
             Some(priority) => route.with_priority(priority),

@@ -19,6 +19,7 @@
 //! | [`table`] | all routes |
 //! | [`explain`] | why a request goes where it goes |
 //! | [`rewrite`] | what is done to its path there |
+//! | `door` | whether its requests come in TLS, and what is wanted of it then |
 //!
 //! **Order.** Of all routes whose rule holds the one with the highest priority is taken. Unless its author says otherwise a
 //! route's priority is the length of its rule, as in Traefik. Among equals: fewer wildcards and expressions first, then by
@@ -27,6 +28,7 @@
 
 pub mod asked;
 mod bucket;
+mod door;
 mod error;
 pub mod explain;
 mod host;
@@ -47,6 +49,8 @@ use std::sync::Arc;
 use crate::snapshot::Slot;
 
 pub use asked::Asked;
+
+pub use door::{Door, Protection};
 pub use error::RuleError;
 pub use pattern::Pattern;
 pub use rewrite::{Rewrite, Rewritten};
@@ -89,6 +93,10 @@ pub struct Way {
     pub closed: Option<Arc<str>>,
     /// Replicas see their own address as the host, and not what the client asked for.
     pub hides_host: bool,
+    /// By which door they come in.
+    pub door: Door,
+    /// What is wanted of TLS, where they come in so.
+    pub protection: Arc<Protection>,
 }
 
 impl Route {
