@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use divisi_tls::rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion, version};
 use divisi_tls::{AuthorityError, Demand, Keyring, Vault};
+use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion, version};
 
 use crate::stage::{Authority, Met, meet, vault};
 
@@ -13,9 +13,9 @@ const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS
 fn known(authority: &Authority, clients: &Authority, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
     let mut config = authority.client(&[version]);
     let (chain, key) = clients.signed(&["somebody"]);
-    let key = divisi_tls::rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key");
-    let certified = divisi_tls::rustls::sign::CertifiedKey::new(vec![chain], key);
-    config.client_auth_cert_resolver = Arc::new(divisi_tls::rustls::sign::SingleCertAndKey::from(certified));
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key");
+    let certified = rustls::sign::CertifiedKey::new(vec![chain], key);
+    config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(certified));
     Arc::new(config)
 }
 

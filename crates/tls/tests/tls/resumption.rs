@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use divisi_tls::rustls::{HandshakeKind, version};
 use divisi_tls::{Demand, Keyring};
+use rustls::{HandshakeKind, version};
 
 use crate::stage::{Authority, meet, vault};
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use divisi_tls::rustls::client::Resumption;
-use divisi_tls::rustls::crypto::aws_lc_rs::default_provider;
-use divisi_tls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use divisi_tls::rustls::server::Acceptor;
-use divisi_tls::rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, version,
-};
 use divisi_tls::{Certificate, Choice, Keyring, Source, Speaks, Vault};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::Acceptor;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, version,
+};
 
 pub(crate) const BOTH: &[&SupportedProtocolVersion] = &[&version::TLS12, &version::TLS13];
 
@@ -70,7 +70,7 @@ pub(crate) enum Met {
     Done(Box<Done>),
     Soon,
     Refused,
-    Failed(String),
+    Failed(#[expect(dead_code, reason = "for panics")] String),
 }
 
 #[derive(Debug)]

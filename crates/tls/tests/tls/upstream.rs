@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use divisi_model::speech::Trust;
-use divisi_tls::rustls::pki_types::ServerName;
-use divisi_tls::rustls::{ClientConnection, ServerConnection};
 use divisi_tls::{Means, Protocol, Vault};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, ServerConnection};
 
 use crate::stage::{Authority, server, talk};
 
