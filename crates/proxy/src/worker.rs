@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use divisi_http1::HeadLimits;
 use divisi_model::{Moment, Published, Slot};
+use divisi_tls::Vault;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
@@ -16,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::access_log::Journal;
 use crate::clock::{Clock, TICK};
 use crate::desk::Desks;
-use crate::listener;
+use crate::listener::{self, Listeners};
 use crate::pool::Pool;
 use crate::settings::Settings;
 use crate::tally::Tally;
@@ -29,6 +30,7 @@ const AT_A_TIME: usize = 512;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) published: Arc<Published>,
+    pub(crate) vault: Arc<Vault>,
     /// Client connections of all workers.
     pub(crate) connections: AtomicUsize,
     /// Lines of the access log that were lost.
@@ -47,6 +49,8 @@ pub(crate) struct Worker {
     pub(crate) settings: Settings,
     pub(crate) head_limits: HeadLimits,
     pub(crate) published: Arc<Published>,
+    /// Which certificates there are, and how replicas inside TLS are spoken to.
+    pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Rc<Clock>,
     pub(crate) pool: Pool,
     pub(crate) desks: Desks,
@@ -67,7 +71,7 @@ pub(crate) struct Worker {
 /// The event loop cannot be set up.
 pub(crate) fn run(
     shared: &Arc<Shared>,
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     tally: Arc<Tally>,
     journal: Option<Journal>,
 ) -> io::Result<()> {
@@ -77,6 +81,7 @@ pub(crate) fn run(
         head_limits: HeadLimits { size: settings.limits.head_size, fields: settings.limits.fields },
         settings,
         published: Arc::clone(&shared.published),
+        vault: Arc::clone(&shared.vault),
         clock: Clock::new(),
         pool: Pool::default(),
         desks: Desks::default(),
@@ -87,8 +92,10 @@ pub(crate) fn run(
         connections: Cell::new(0),
     });
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        tokio::task::spawn_local(listener::accept(listener, Rc::clone(&worker), Arc::clone(shared)));
+        for (listener, entrance) in listeners.open() {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            tokio::task::spawn_local(listener::accept(listener, entrance, Rc::clone(&worker), Arc::clone(shared)));
+        }
         tick(&worker, shared).await;
         Ok(())
     })
@@ -106,7 +113,7 @@ async fn tick(worker: &Worker, shared: &Shared) {
         ticks.tick().await;
         if shared.stopping.load(Relaxed) {
             worker.clock.stop();
-            worker.stopping.notify_one();
+            worker.stopping.notify_waiters();
             if shared.closing.load(Relaxed) {
                 worker.clock.close();
             }

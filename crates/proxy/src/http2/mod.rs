@@ -272,6 +272,7 @@ async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet
         begun,
         marks: &marks,
         cookie: None,
+        hsts: None,
     };
     if let Err(error) = parsed {
         return refuse(&Error::BadRequest(error), &unread, &mut answer, shared).await;
