@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::access_log::Journal;
 use crate::clock::{Clock, TICK};
 use crate::desk::Desks;
+use crate::forward::lines::Lines;
 use crate::listener::{self, Listeners};
 use crate::pool::Pool;
 use crate::settings::Settings;
@@ -53,6 +54,7 @@ pub(crate) struct Worker {
     pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Rc<Clock>,
     pub(crate) pool: Pool,
+    pub(crate) lines: Lines,
     pub(crate) desks: Desks,
     pub(crate) tally: Arc<Tally>,
     /// Where exchanges are logged, if they are.
@@ -84,6 +86,7 @@ pub(crate) fn run(
         vault: Arc::clone(&shared.vault),
         clock: Clock::new(),
         pool: Pool::default(),
+        lines: Lines::default(),
         desks: Desks::default(),
         tally,
         journal,
@@ -123,10 +126,11 @@ async fn tick(worker: &Worker, shared: &Shared) {
         }
         worker.clock.tick();
         looked_after = look_after(worker, looked_after);
-        worker.tally.note_idle(worker.pool.len());
+        worker.tally.note_idle(worker.pool.len() + worker.lines.idle());
         worker.journal.iter().for_each(Journal::tick);
         if count.is_multiple_of(ticks_per_second) {
             worker.pool.sweep();
+            worker.lines.sweep();
             worker.date.replace(now());
             worker.journal.iter().for_each(Journal::set_time);
         }

@@ -43,7 +43,7 @@ const fn allowed(kind: u8) -> Option<u32> {
 
 /// What a peer has sent.
 #[derive(Debug)]
-pub(super) struct Census {
+pub(crate) struct Census {
     place: RefCell<Place>,
     /// How many frames of each kind may still come.
     left: [Cell<u32>; 9],
@@ -67,7 +67,7 @@ struct Place {
 
 impl Census {
     /// For a peer that begins with the preface, or does not.
-    pub(super) fn new(preface: bool) -> Self {
+    pub(crate) fn new(preface: bool) -> Self {
         let left = std::array::from_fn(|kind| Cell::new(allowed(kind as u8).unwrap_or(0)));
         let skip = if preface { PREFACE } else { 0 };
         Self {
@@ -81,12 +81,12 @@ impl Census {
     }
 
     /// Whether the peer has sent more of something than it may.
-    pub(super) fn is_exceeded(&self) -> bool {
+    pub(crate) fn is_exceeded(&self) -> bool {
         self.exceeded.get()
     }
 
     /// Counts the frames in what has just come.
-    pub(super) fn read(&self, mut bytes: &[u8]) {
+    pub(crate) fn read(&self, mut bytes: &[u8]) {
         let place = &mut *self.place.borrow_mut();
         while !bytes.is_empty() {
             if place.skip > 0 {
@@ -115,7 +115,7 @@ impl Census {
     }
 
     /// Notes that so many bytes went to the peer.
-    pub(super) fn wrote(&self, bytes: usize) {
+    pub(crate) fn wrote(&self, bytes: usize) {
         let sent = self.sent.get() + bytes;
         self.sent.set(sent % BYTES_PER_ANSWER);
         for kind in [WINDOW_UPDATE, PING] {
