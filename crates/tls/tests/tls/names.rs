@@ -82,6 +82,16 @@ fn the_default_is_for_every_name_without_a_certificate() {
 }
 
 #[test]
+fn who_comes_before_anything_is_known_waits() {
+    let vault = Vault::new().expect("a vault");
+    for name in [None, Some("web.test")] {
+        assert!(matches!(vault.choose(name, [].into_iter(), Speaks::Http), Choice::Soon));
+    }
+    vault.publish(Keyring::default());
+    assert!(matches!(vault.choose(Some("web.test"), [].into_iter(), Speaks::Http), Choice::Refuse));
+}
+
+#[test]
 fn a_name_whose_certificate_is_on_its_way_is_waited_for() {
     let authority = Authority::new("test");
     let vault = vault(&authority, &[]);
