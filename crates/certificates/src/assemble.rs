@@ -164,3 +164,6 @@ pub(crate) fn wanted(ring_of_files: &Keyring, wishes: &Wishes) -> BTreeSet<NameS
 fn single(host: &Arc<str>) -> Arc<str> {
     host.strip_prefix("**.").map_or_else(|| Arc::clone(host), |suffix| format!("*.{suffix}").into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,6 @@ fn days(time: Duration) -> String {
         days => format!("{days} days"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ mod local;
 pub mod orders;
 pub mod private;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod wishes;
 
 use std::path::PathBuf;

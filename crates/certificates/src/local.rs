@@ -95,31 +95,28 @@ impl Local {
 
     fn kept(path: &Path, now: SystemTime) -> Result<Self, LocalError> {
         let file = |why| LocalError::File { path: path.to_owned(), why };
-        let (last, ends) = match Self::read(path) {
+        let is_over = match Self::read(path) {
             Ok((local, ends)) if now + ROOT_ENDS < ends => return Ok(local),
-            Ok((local, ends)) => (Some(local), Some(ends)),
-            Err(LocalError::File { why, .. }) if why.kind() == io::ErrorKind::NotFound => (None, None),
+            Ok(_) => true,
+            Err(LocalError::File { why, .. }) if why.kind() == io::ErrorKind::NotFound => false,
             Err(problem) => return Err(problem),
         };
-        let (next, secret) = Self::made(now)?;
-        if let (Some(_), Some(_)) = (last, ends) {
+        let secret = Self::made(now)?.1;
+        if is_over {
+            store::replace(path, secret.as_bytes()).map_err(file)?;
             warn!(
-                "the local authority in {} ends soon; here is another one, which has to be trusted anew",
+                "the local authority in {} is replaced before it ends: trust the new one (divisi ca)",
                 path.display()
             );
-            store::replace(path, secret.as_bytes()).map_err(file)?;
-            return Ok(next);
-        }
-        match store::create(path, secret.as_bytes()) {
-            // Another divisi was faster.
-            Err(problem) if problem.kind() == io::ErrorKind::AlreadyExists => Ok(Self::read(path)?.0),
-            Err(problem) => Err(file(problem)),
-            // Where there are no links, the last one who wrote is the one who counts.
-            Ok(()) => {
-                info!("made a local authority, kept in {}; `divisi ca` prints what is to be trusted", path.display());
-                Ok(Self::read(path)?.0)
+        } else {
+            match store::create(path, secret.as_bytes()) {
+                Ok(()) => info!("made a local authority, kept in {}; `divisi ca` prints it", path.display()),
+                // Another divisi on the same volume was faster, and its one is taken.
+                Err(problem) if problem.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(problem) => return Err(file(problem)),
             }
         }
+        Ok(Self::read(path)?.0)
     }
 
     /// The authority in a file, and when it ends.
@@ -218,3 +215,6 @@ fn part(text: &str, label: &str) -> Option<String> {
 pub(crate) fn is_folder(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| about.is_dir())
 }
+
+#[cfg(test)]
+mod tests;
