@@ -90,8 +90,7 @@ impl Way {
             (Door::Plain, Some(redirect)) => Some(format!("without TLS: sent into it with {}", redirect.status)),
             (_, Some(redirect)) => Some(format!("inside TLS; others are sent there with {}", redirect.status)),
             (Door::Secure, None) => Some("only inside TLS".to_owned()),
-            (Door::Plain, None) => Some("only without TLS".to_owned()),
-            (Door::Any, None) => None,
+            (Door::Plain | Door::Any, None) => None,
         }
     }
 }
