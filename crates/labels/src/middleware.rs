@@ -78,7 +78,7 @@ pub fn apply(
                 let sends = redirect.filter(|_| route.door != Door::Secure);
                 is_last |= sends.is_some() && !has_tls;
                 route.redirect = sends.or(route.redirect);
-                route.protection.hsts = hsts.or(route.protection.hsts.take());
+                route.protection.hsts = hsts.or_else(|| route.protection.hsts.take());
             }
             Some(Effect::Closes(why)) => close(route, &format!("middleware {reference:?} {why}")),
             Some(Effect::Chain(names)) => next.extend(names.iter().rev().cloned()),
