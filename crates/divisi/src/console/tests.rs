@@ -185,7 +185,7 @@ fn golden_container() {
         "labels": [
             label("native", "divisi.host", "shop.test", "used", "", &Value::Null),
             label("native", "divisi.stiky", "true", "wrong", "no such label; `divisi labels` prints all there are", &json!("divisi.sticky")),
-            label("traefik", "traefik.http.routers.old.tls", "true\u{1b}[2J", "ignored", "divisi speaks no TLS yet", &Value::Null),
+            label("traefik", "traefik.http.routers.old.tls", "true\u{1b}[2J", "ignored", "the router's tls is turned off", &Value::Null),
         ],
     });
     golden("container.txt", &explanation(told.clone()));
