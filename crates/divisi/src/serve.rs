@@ -208,7 +208,7 @@ fn start_changes(
     gauges: GaugeReader,
 ) -> io::Result<()> {
     let runtime = runtime()?;
-    let health = divisi_health::run(Arc::clone(&published));
+    let health = divisi_health::run(Arc::clone(&published), Arc::clone(&vault));
     let (inquirer, inquiries) = divisi_discovery::inquiry();
     let orders = Arc::new(Orders::default());
     let certificates = divisi_certificates::run(certificates, Arc::clone(&published), Arc::clone(&vault), orders);

@@ -50,12 +50,7 @@ pub(crate) async fn serve(tcp: Tcp, peer: SocketAddr, entrance: Entrance, worker
 }
 
 /// Finds out what a client speaks. None where it leaves before, or cannot be served.
-async fn arrive(
-    tcp: Tcp,
-    peer: SocketAddr,
-    entrance: Entrance,
-    worker: &Worker,
-) -> Option<(Client, Window)> {
+async fn arrive(tcp: Tcp, peer: SocketAddr, entrance: Entrance, worker: &Worker) -> Option<(Client, Window)> {
     let timer = Timer::new(&worker.clock);
     let mut window = Window::new(&worker.desks.buffers);
     let mut transport = Transport::Tcp(tcp);
