@@ -148,13 +148,12 @@ async fn accept(
     timer.rest(worker.settings.limits.head_timeout);
     loop {
         match timer.limit(next(connection, shared, census)).await {
-            Ok(Next::Stream(request, respond)) => {
+            Ok(Ok((request, respond))) => {
                 shared.open.set(shared.open.get() + 1);
                 tokio::task::spawn_local(serve_stream(Rc::clone(shared), request, respond));
                 timer.rest(worker.settings.limits.idle_timeout);
             }
-            Ok(Next::Flood) => return Some(Reason::ENHANCE_YOUR_CALM),
-            Ok(Next::End) => return None,
+            Ok(Err(reason)) => return reason,
             Err(Elapsed) if worker.clock.is_stopping() => return Some(Reason::NO_ERROR),
             Err(Elapsed) => {
                 let rested = Moment::now().since(shared.rested.get());
@@ -168,24 +167,21 @@ async fn accept(
     }
 }
 
-/// What comes next on a connection.
-enum Next {
-    Stream(Request<RecvStream>, SendResponse<Bytes>),
-    /// The client sends what nobody needs.
-    Flood,
-    End,
-}
-
-async fn next(connection: &mut Connection<Watched, Bytes>, shared: &Shared, census: &Census) -> Next {
+/// The next stream.
+///
+/// # Errors
+/// There will be none; what the client is to be told, if it is there to be told.
+async fn next(
+    connection: &mut Connection<Watched, Bytes>,
+    shared: &Shared,
+    census: &Census,
+) -> Result<(Request<RecvStream>, SendResponse<Bytes>), Option<Reason>> {
     poll_fn(|context| {
         let accepted = connection.poll_accept(context);
         if census.is_exceeded() || shared.given_up.get() > GIVEN_UP {
-            return Poll::Ready(Next::Flood);
+            return Poll::Ready(Err(Some(Reason::ENHANCE_YOUR_CALM)));
         }
-        accepted.map(|accepted| match accepted {
-            Some(Ok((request, respond))) => Next::Stream(request, respond),
-            Some(Err(_)) | None => Next::End,
-        })
+        accepted.map(|accepted| accepted.and_then(Result::ok).ok_or(None))
     })
     .await
 }
