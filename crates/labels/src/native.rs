@@ -245,10 +245,11 @@ impl OfRoute {
         };
         let rewrites = if prefixes.is_empty() { vec![] } else { vec![Rewrite::Strip { prefixes, whole: true }] };
         let service = if self.port.is_none() || self.port == main { MAIN } else { name };
-        if self.hosts.len().max(1) * self.paths.len().max(1) > MOST {
+        let count = self.hosts.len().max(1) * self.paths.len().max(1);
+        if count > MOST {
             return Err(format!("more than {MOST} hosts with paths; write several routes"));
         }
-        let mut routes = Vec::new();
+        let mut routes = Vec::with_capacity(count);
         for host in each(&self.hosts) {
             for path in each(&self.paths) {
                 let methods = self.methods.iter().map(|part| part.rule.clone()).collect();
