@@ -1,8 +1,9 @@
 //! Where a request would go, in words.
 
 use divisi_console::api::request::{Fate, Question, Request, Step};
+use divisi_console::api::snapshot::Route;
 
-use super::text::{Table, one_line};
+use super::text::{Table, brief, one_line};
 
 /// Most routes that are shown of those whose rule does not hold.
 const MOST_UNMET: usize = 20;
@@ -36,7 +37,7 @@ fn sent(told: &Request) -> String {
     let mut table = Table::new(&[], &[]);
     if let Some(route) = &told.route {
         let source = format!("priority {}, written in {} of {}", route.priority, route.label, route.container);
-        table.row(["route".to_owned(), route.rule.clone(), source]);
+        table.row(["route".to_owned(), rule(route), source]);
     } else if let Some(service) = &told.service {
         table.row(["route".to_owned(), format!("none: everything without one goes to {service}")]);
     }
@@ -70,11 +71,17 @@ fn steps(steps: &[Step]) -> String {
         if step.fate == Fate::Unmet && unmet > MOST_UNMET {
             continue;
         }
-        table.row([step.route.rule.clone(), step.route.service.clone(), fate(step)]);
+        table.row([rule(&step.route), step.route.service.clone(), fate(step)]);
     }
     let more = unmet.saturating_sub(MOST_UNMET);
     let more = if more > 0 { format!("and {more} more that do not hold; --json shows all\n") } else { String::new() };
     format!("{}{more}", table.text(""))
+}
+
+/// For which requests a route is, in as many words as there is room for. One that no label asks for has a long rule, of which its
+/// name says enough.
+fn rule(route: &Route) -> String {
+    if route.label.starts_with('(') { route.name.clone() } else { brief(&route.rule) }
 }
 
 fn fate(step: &Step) -> String {
@@ -88,8 +95,8 @@ fn fate(step: &Step) -> String {
             match (part == step.route.rule, step.found.as_str()) {
                 (true, "") => "no".to_owned(),
                 (true, found) => format!("no: {found}"),
-                (false, "") => format!("no: {part}"),
-                (false, found) => format!("no: {part}, {found}"),
+                (false, "") => format!("no: {}", brief(part)),
+                (false, found) => format!("no: {}, {found}", brief(part)),
             }
         }
     }

@@ -43,6 +43,17 @@ impl Table {
     }
 }
 
+/// The most characters of a rule or a value in a table. `--json` has all of it.
+const MOST: usize = 60;
+
+/// As much of a long text as a table has room for.
+pub(super) fn brief(text: &str) -> String {
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Text of others, which must not write to the terminal as it likes.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
@@ -99,6 +110,12 @@ mod tests {
         {
             assert_eq!(latency(seconds), expected);
         }
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        assert_eq!(brief(&"é".repeat(60)), "é".repeat(60));
+        assert_eq!(brief(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
     }
 
     #[test]
