@@ -25,10 +25,12 @@ use crate::version::VERSION;
 #[derive(Debug, Error)]
 pub(crate) enum StartError {
     /// A name in the settings has no address.
-    #[error("cannot find the address of {name}: {source}")]
+    #[error("cannot find the address of {name}: {source}; {setting} names it")]
     Resolve {
         /// The name, with its port.
         name: HostPort,
+        /// Where it is written.
+        setting: &'static str,
         /// Why.
         source: io::Error,
     },
@@ -70,7 +72,10 @@ pub(crate) fn raise_open_files() {
 }
 
 fn start(settings: Serve) -> Result<Running, StartError> {
-    let listen = settings.listen.to_listen().map_err(|source| unresolved(&settings.listen, source))?;
+    let listen = settings
+        .listen
+        .to_listen()
+        .map_err(|source| unresolved(&settings.listen, "--listen (DIVISI_LISTEN)", source))?;
     // Without affinity and quotas the machine's cores; one where even that cannot be known.
     let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let (what, service, discovery) =
@@ -130,7 +135,7 @@ fn first(
 fn fixed(service: &Service, replicas: &[HostPort], sticky: &StickyKey) -> Result<Service, StartError> {
     let mut addrs: Vec<SocketAddr> = Vec::new();
     for replica in replicas {
-        addrs.extend(replica.resolve().map_err(|source| unresolved(replica, source))?);
+        addrs.extend(replica.resolve().map_err(|source| unresolved(replica, "--replica (DIVISI_REPLICAS)", source))?);
     }
     let name = service.name();
     let card = |number| Card {
@@ -144,8 +149,8 @@ fn fixed(service: &Service, replicas: &[HostPort], sticky: &StickyKey) -> Result
     Ok(service.with_replicas(ready, known).with_expected(numbers))
 }
 
-fn unresolved(name: &HostPort, source: io::Error) -> StartError {
-    StartError::Resolve { name: name.clone(), source }
+fn unresolved(name: &HostPort, setting: &'static str, source: io::Error) -> StartError {
+    StartError::Resolve { name: name.clone(), setting, source }
 }
 
 /// Nothing that is wrong with the console keeps anybody from being served.
@@ -170,6 +175,7 @@ fn gauges(running: &Running) -> GaugeReader {
             broken: totals.broken,
             client_connections: Some(gauges.connections() as u64),
             upstream_idle_connections: Some(gauges.idle_connections() as u64),
+            upstream_connections: Some(totals.opened),
             access_log_dropped_lines: Some(gauges.dropped_lines()),
             received_bytes: Some(totals.received),
             sent_bytes: Some(totals.sent),

@@ -125,6 +125,7 @@ impl Attempt<'_> {
         let stream = connected.map_err(|Elapsed| Error::ConnectTimeout)?.map_err(Error::Connect)?;
         stream.set_nodelay(true).map_err(Error::Connect)?;
         self.marks.connect.set(Some(Moment::now().since(begun)));
+        self.worker.tally.count_opened();
         Ok(stream)
     }
 
