@@ -1,5 +1,6 @@
 //! `divisi serve`: wires discovery, snapshot and proxy together, and takes them apart again on a signal.
 
+use std::env;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 use crate::log;
-use crate::settings::{HostPort, Routing, Serve, Upstream};
+use crate::settings::{HostPort, Routing, Serve, Upstream, strangers};
 use crate::signals::Signals;
 use crate::version::VERSION;
 
@@ -45,6 +46,8 @@ pub(crate) enum StartError {
 /// Serves until a signal comes.
 pub(crate) fn run(settings: Serve) -> ExitCode {
     log::start(&settings.log);
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    strangers(names).iter().for_each(|line| warn!("{line}"));
     raise_open_files();
     let stop_timeout = settings.stop_timeout;
     let ended = runtime().map_err(StartError::Machine).and_then(|runtime| {

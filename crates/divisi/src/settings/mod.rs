@@ -12,6 +12,7 @@
 //! | [`routing`] | the rows about labels, which several subcommands have |
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
+//! | [`mod@strangers`] | variables that begin as ours do and are none |
 
 mod arguments;
 mod ask;
@@ -21,6 +22,7 @@ mod echo;
 mod routing;
 mod row;
 mod serve;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -36,6 +38,7 @@ pub(crate) use echo::{Echo, Fault, OnTerm};
 pub(crate) use routing::Routing;
 pub(crate) use row::Problem;
 pub(crate) use serve::{Serve, Upstream};
+pub(crate) use strangers::strangers;
 pub(crate) use values::HostPort;
 
 use crate::version;
