@@ -36,7 +36,11 @@ fn question(question: &Question) -> String {
 fn sent(told: &Request) -> String {
     let mut table = Table::new(&[], &[]);
     if let Some(route) = &told.route {
-        let source = format!("priority {}, written in {} of {}", route.priority, route.label, route.container);
+        let source = if is_by_name(route) {
+            "by the name of its service, after all that somebody asks for".to_owned()
+        } else {
+            format!("priority {}, written in {} of {}", route.priority, route.label, route.container)
+        };
         table.row(["route".to_owned(), rule(route), source]);
     } else if let Some(service) = &told.service {
         table.row(["route".to_owned(), format!("none: everything without one goes to {service}")]);
@@ -81,7 +85,11 @@ fn steps(steps: &[Step]) -> String {
 /// For which requests a route is, in as many words as there is room for. One that no label asks for has a long rule, of which its
 /// name says enough.
 fn rule(route: &Route) -> String {
-    if route.label.starts_with('(') { route.name.clone() } else { brief(&route.rule) }
+    if is_by_name(route) { route.name.clone() } else { brief(&route.rule) }
+}
+
+fn is_by_name(route: &Route) -> bool {
+    route.label.starts_with('(')
 }
 
 fn fate(step: &Step) -> String {

@@ -56,7 +56,12 @@ pub(super) fn brief(text: &str) -> String {
 
 /// Text of others, which must not write to the terminal as it likes.
 pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+    let shown = |char: char| match char {
+        '\n' => '\u{21b5}',
+        char if char.is_control() => '\u{fffd}',
+        char => char,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// How long something has been so: two units are enough.
@@ -123,6 +128,6 @@ mod tests {
         let mut table = Table::new(&["NAME", "COUNT"], &[false, true]);
         table.row(["é\x1b[2J\n".to_owned(), "7".to_owned()]);
         table.row(["longest".to_owned()]);
-        assert_eq!(table.text("  "), "  NAME      COUNT\n  é\u{fffd}[2J\u{fffd}        7\n  longest\n");
+        assert_eq!(table.text("  "), "  NAME      COUNT\n  é\u{fffd}[2J\u{21b5}        7\n  longest\n");
     }
 }
