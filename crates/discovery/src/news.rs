@@ -104,7 +104,10 @@ impl News {
             info!("{} more changes of replicas; `divisi ps` shows how they are", self.held);
         }
         if self.held_warnings > 0 {
-            warn!("{} more containers or labels have something wrong with them; `divisi ps` shows them", self.held_warnings);
+            warn!(
+                "{} more containers or labels have something wrong with them; `divisi ps` shows them",
+                self.held_warnings
+            );
         }
     }
 }

@@ -71,7 +71,7 @@ impl Nowhere {
         };
         let host = if host.is_empty() { "no host".to_owned() } else { format!("host {}", excerpt(host)) };
         let colon = if reason.is_empty() { "" } else { ": " };
-        Self(format!("no route for {host} and path {}{colon}{reason}", excerpt(path)))
+        Self(format!("no route for {host} and path {}{colon}{reason} (`divisi explain URL` says more)", excerpt(path)))
     }
 }
 
