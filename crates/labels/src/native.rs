@@ -18,7 +18,7 @@ const MOST: usize = 256;
 
 /// What every part of a rule adds to its rank: about what `Host(``)` is long, so that our routes and those of Traefik stand on
 /// one scale.
-const STEP: i64 = 8;
+pub(crate) const STEP: i64 = 8;
 
 /// The longest name of a network: far longer than any in use.
 const LONGEST: usize = 255;
