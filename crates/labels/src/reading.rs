@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
         let drafts = std::mem::take(&mut self.routes);
         let main = drafts.get(MAIN).and_then(|draft| draft.route.port);
         let mut services = vec![native::service(MAIN, main, self.spec.clone())];
-        let mut routes = Vec::new();
+        let mut routes = Vec::with_capacity(drafts.len());
         for (name, draft) in drafts {
             if let Some((broken, fault)) = draft.broken {
                 self.leave_out(name, &format!("{broken} {fault}"));

@@ -74,6 +74,7 @@ fn gauges() -> Gauges {
         broken: 2,
         client_connections: Some(7),
         upstream_idle_connections: Some(3),
+        upstream_connections: Some(8),
         access_log_dropped_lines: None,
         received_bytes: Some(1000),
         sent_bytes: Some(1 << 40),

@@ -46,7 +46,7 @@ impl Asked for Visit<'_> {
 /// A container of a service of a project, with labels; its address comes from its number.
 pub(super) fn labelled(place: &str, number: u32, labels: &[(&str, &str)]) -> Container {
     let (project, service) = place.split_once('/').expect("project/service");
-    let key = ServiceKey { project: project.to_owned(), service: service.to_owned() };
+    let key = ServiceKey { project: project.into(), service: service.into() };
     let labels: HashMap<_, _> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let id = format!("{project}-{service}-{number}");
     Container {
@@ -418,7 +418,7 @@ fn routes_have_the_doors_that_labels_say() {
 #[test]
 fn a_container_without_compose_needs_a_label() {
     let alone = |id: &str, labels: &[(&str, &str)]| {
-        let key = ServiceKey { project: String::new(), service: id.to_owned() };
+        let key = ServiceKey { project: "".into(), service: id.into() };
         Container { name: id.to_owned(), identity: Some(Identity { key, number: 1 }), ..labelled("shop/x", 1, labels) }
     };
     let mut one = alone("one", &[("divisi.host", "one.test")]);
