@@ -212,3 +212,6 @@ fn tell(last: &Keyring, next: &Keyring) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
