@@ -165,6 +165,15 @@ impl Client {
         self.setting(setting::MAX_FRAME_SIZE).map_or(16_384, |size| size.try_into().expect("24 bits"))
     }
 
+    /// How long the other side may take to take what is sent.
+    ///
+    /// # Panics
+    /// When the operating system refuses.
+    pub fn impatient(&mut self, limit: Duration) -> &mut Self {
+        self.stream.set_write_timeout(Some(limit)).expect("a timeout can be set");
+        self
+    }
+
     /// The socket's receive buffer is small from now on, so that the other side soon notices that nobody reads.
     ///
     /// # Panics
