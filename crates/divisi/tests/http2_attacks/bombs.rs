@@ -7,7 +7,7 @@ use divisi_testkit::http2::frame::{Frame, code, flag, setting};
 use divisi_testkit::http2::hpack::{Block, Indexing, block};
 
 use crate::floods::odd;
-use crate::stage::{GROWTH, Stage, ended, flood};
+use crate::stage::{Bound, Stage, ended, flood};
 
 /// Fields of one block that are one byte each.
 const REFERENCES: usize = 16_000;
@@ -15,7 +15,7 @@ const REFERENCES: usize = 16_000;
 /// CVE-2016-6581: a large entry of the table, named again and again.
 #[test]
 fn one_large_entry() {
-    Stage::new(&[]).attack("HPACK bomb", GROWTH, |addr| {
+    Stage::new(&[]).attack("HPACK bomb", Bound::Usual, |addr| {
         let mut client = Client::open(addr);
         let seed = Block::new().raw(block(get_fields("/"))).literal(Indexing::Incremental, "x-a", "v".repeat(3_900));
         client.send(Frame::headers(1, seed).end_stream());
@@ -31,7 +31,7 @@ fn one_large_entry() {
 fn many_empty_entries_on_streams_that_stall() {
     for (what, name) in [("fields", "a"), ("crumbs", "cookie")] {
         for count in [100, 800, 4_000, REFERENCES] {
-            Stage::new(&[]).attack(&format!("HTTP/2 bomb of {count} {what} each"), GROWTH, |addr| {
+            Stage::new(&[]).attack(&format!("HTTP/2 bomb of {count} {what} each"), Bound::Usual, |addr| {
                 let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0)]);
                 let seed = Block::new().raw(block(get_fields("/"))).literal(Indexing::Incremental, name, "");
                 client.send(Frame::headers(1, seed).end_stream()).expect_alive();
@@ -49,7 +49,7 @@ fn many_empty_entries_on_streams_that_stall() {
 /// Many connections with as many streams as they may have, each with the largest head that is taken.
 #[test]
 fn large_heads_on_streams_that_stall() {
-    Stage::new(&[]).attack("large heads", 3 * GROWTH, |addr| {
+    Stage::new(&[]).attack("large heads", Bound::Held(48 << 20), |addr| {
         let head = block([&post_fields("/wait")[..], &[("x-long", &"v".repeat(14_000))]].concat());
         let mut sent = 0;
         let mut clients: Vec<_> = (0..4).map(|_| Client::open(addr)).collect();
@@ -63,7 +63,7 @@ fn large_heads_on_streams_that_stall() {
 /// What a table of four gigabytes would hold.
 #[test]
 fn a_table_as_large_as_can_be() {
-    Stage::new(&[]).attack("SETTINGS_HEADER_TABLE_SIZE", GROWTH, |addr| {
+    Stage::new(&[]).attack("SETTINGS_HEADER_TABLE_SIZE", Bound::Usual, |addr| {
         let mut client = Client::open(addr);
         client.send(Frame::settings(&[(setting::HEADER_TABLE_SIZE, u32::MAX)])).expect_alive();
         let mut sent = 0;
@@ -80,7 +80,7 @@ fn a_table_as_large_as_can_be() {
 /// GOAWAY says that this side goes; it opens streams all the same.
 #[test]
 fn streams_after_goaway() {
-    Stage::new(&[]).attack("streams after GOAWAY", GROWTH, |addr| {
+    Stage::new(&[]).attack("streams after GOAWAY", Bound::Usual, |addr| {
         let mut client = Client::open(addr);
         client.send(Frame::goaway(0, code::NO_ERROR));
         let get = block(get_fields("/"));
@@ -92,7 +92,7 @@ fn streams_after_goaway() {
 /// After the last number there is none.
 #[test]
 fn the_last_stream() {
-    Stage::new(&[]).attack("the last stream", GROWTH, |addr| {
+    Stage::new(&[]).attack("the last stream", Bound::Usual, |addr| {
         let mut client = Client::open(addr);
         let last = 0x7fff_ffff;
         client.send(Frame::headers(last, block(get_fields("/"))).end_stream());

@@ -4,7 +4,7 @@ use divisi_testkit::http2::client::{Client, get_fields, post_fields};
 use divisi_testkit::http2::frame::{Frame, code, flag, kind, setting};
 use divisi_testkit::http2::hpack::block;
 
-use crate::stage::{GROWTH, Outcome, Stage, calmed, ended, flood, flood_deaf};
+use crate::stage::{Bound, Outcome, Stage, calmed, ended, flood, flood_deaf};
 
 const MANY: usize = 100_000;
 
@@ -14,7 +14,7 @@ fn rapid_reset() {
     let stage = Stage::new(&[]);
     for path in ["/", "/wait"] {
         stage.replica.forget();
-        let outcome = stage.attack(&format!("rapid reset of {path}"), GROWTH, |addr| {
+        let outcome = stage.attack(&format!("rapid reset of {path}"), Bound::Usual, |addr| {
             let mut client = Client::open(addr);
             let get = block(get_fields(path));
             let sent = flood(&mut client, MANY, |number| {
@@ -40,7 +40,7 @@ fn made_you_reset() {
     ];
     for (way, then) in ways {
         let stage = Stage::new(&[]);
-        stage.attack(&format!("made you reset: {way}"), GROWTH, |addr| {
+        stage.attack(&format!("made you reset: {way}"), Bound::Usual, |addr| {
             let mut client = Client::open(addr);
             let post = block([&post_fields("/wait")[..], &[("content-length", "1")]].concat());
             let sent = flood(&mut client, 20_000, |number| {
@@ -62,7 +62,7 @@ fn made_you_reset() {
 fn continuation() {
     for (what, piece) in [("empty", 0), ("of a byte", 1), ("of 1 KiB", 1024), ("of 16 KiB", 16_384)] {
         let stage = Stage::new(&[]);
-        stage.attack(&format!("CONTINUATION {what}"), GROWTH, |addr| {
+        stage.attack(&format!("CONTINUATION {what}"), Bound::Usual, |addr| {
             let mut client = Client::open(addr);
             client.send(Frame::headers(1, block(get_fields("/"))).without(flag::END_HEADERS));
             // One field that never ends.
@@ -78,7 +78,7 @@ fn continuation() {
 
 #[test]
 fn continuation_of_many_small_fields() {
-    Stage::new(&[]).attack("CONTINUATION with many fields", GROWTH, |addr| {
+    Stage::new(&[]).attack("CONTINUATION with many fields", Bound::Usual, |addr| {
         let mut client = Client::open(addr);
         client.send(Frame::headers(1, block(get_fields("/"))).without(flag::END_HEADERS));
         let sent =
@@ -139,7 +139,7 @@ fn empty_headers() {
 
 #[test]
 fn resets_of_streams_that_are_closed() {
-    Stage::new(&[]).attack("RST_STREAM of a closed stream", GROWTH, |addr| {
+    Stage::new(&[]).attack("RST_STREAM of a closed stream", Bound::Usual, |addr| {
         let mut client = Client::open(addr);
         client.expect_served();
         let sent = flood(&mut client, MANY, |_| Frame::reset(1, code::CANCEL).bytes());
@@ -151,7 +151,7 @@ fn resets_of_streams_that_are_closed() {
 fn both_ways(name: &str, count: usize, mut piece: impl FnMut(usize) -> Vec<u8>, is_ended: bool) {
     let stage = Stage::new(&[]);
     for is_deaf in [false, true] {
-        stage.attack(&format!("{name}{}", if is_deaf { ", not listening" } else { "" }), GROWTH, |addr| {
+        stage.attack(&format!("{name}{}", if is_deaf { ", not listening" } else { "" }), Bound::Usual, |addr| {
             let mut client = Client::open(addr);
             let sent = match is_deaf {
                 true => flood_deaf(&mut client, count, &mut piece),
@@ -163,7 +163,7 @@ fn both_ways(name: &str, count: usize, mut piece: impl FnMut(usize) -> Vec<u8>, 
 }
 
 fn on_a_post(name: &str, frame: fn(u32) -> Frame) {
-    Stage::new(&[]).attack(name, GROWTH, |addr| {
+    Stage::new(&[]).attack(name, Bound::Usual, |addr| {
         let mut client = Client::open(addr);
         let stream = client.post("/");
         let sent = flood(&mut client, MANY, |_| frame(stream).bytes());

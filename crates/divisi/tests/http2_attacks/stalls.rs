@@ -7,16 +7,19 @@ use divisi_testkit::http2::frame::{Frame, PREFACE, setting};
 use divisi_testkit::http2::hpack::block;
 
 use crate::floods::odd;
-use crate::stage::{GROWTH, Outcome, Stage, ended, flood};
+use crate::stage::{Bound, Outcome, Stage, ended, flood};
 
 /// Connections that say no more than they must.
 const CONNECTIONS: usize = 500;
+
+/// A hundred streams that stall hold what waits to be sent and what was read behind it.
+const STALLED: Bound = Bound::Held(16 << 20);
 
 /// A hundred large answers that nobody takes.
 #[test]
 fn answers_that_nobody_reads() {
     for window in [0, 65_535, 0x7fff_ffff] {
-        Stage::new(&[]).attack(&format!("slow read with windows of {window}"), GROWTH, |addr| {
+        Stage::new(&[]).attack(&format!("slow read with windows of {window}"), STALLED, |addr| {
             let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, window)]);
             client.keep_windows();
             let get = block(get_fields("/large"));
@@ -30,7 +33,7 @@ fn answers_that_nobody_reads() {
 /// The window of the connection is wide open, too, and still nobody reads.
 #[test]
 fn answers_that_nobody_reads_with_open_windows() {
-    Stage::new(&[]).attack("slow read with open windows", GROWTH, |addr| {
+    Stage::new(&[]).attack("slow read with open windows", STALLED, |addr| {
         let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0x7fff_ffff)]);
         client.keep_windows().small_buffer().send(Frame::window_update(0, 0x7000_0000));
         let sent = flood_unheard(&mut client, &block(get_fields("/large")));
@@ -43,7 +46,7 @@ fn answers_that_nobody_reads_with_open_windows() {
 #[test]
 fn a_stalled_stream_is_given_up() {
     let stage = Stage::new(&["--client-timeout", "1s"]);
-    stage.attack("stalled streams", GROWTH, |addr| {
+    stage.attack("stalled streams", STALLED, |addr| {
         let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0)]);
         let sent =
             flood(&mut client, 50, |number| Frame::headers(odd(number), block(get_fields("/"))).end_stream().bytes());
@@ -61,7 +64,7 @@ fn a_stalled_stream_is_given_up() {
 #[test]
 fn a_stream_that_is_taken_drop_by_drop_is_measured() {
     let stage = Stage::new(&["--client-timeout", "1s"]);
-    stage.attack("streams taken drop by drop", GROWTH, |addr| {
+    stage.attack("streams taken drop by drop", STALLED, |addr| {
         let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0)]);
         let sent = flood(&mut client, 50, |number| {
             Frame::headers(odd(number), block(get_fields("/large"))).end_stream().bytes()
@@ -70,7 +73,10 @@ fn a_stream_that_is_taken_drop_by_drop_is_measured() {
             (0..50).for_each(|number| drop(client.send(Frame::window_update(odd(number), 1)).drain()));
             client.listen(Duration::from_millis(300));
         }
-        Outcome { sent, told: format!("{} of 50 streams given up", client.endings().count()) }
+        Outcome {
+            sent,
+            told: format!("{} of 50 streams given up, GOAWAY {:?}", client.endings().count(), client.goaway()),
+        }
     });
 }
 
@@ -84,17 +90,21 @@ fn connections_that_rest() {
         ("a preface and settings", |client| drop(client.send_raw(PREFACE).send(Frame::settings(&[])))),
     ];
     for (what, say) in ways {
-        stage.attack(&format!("{CONNECTIONS} connections that say {what}"), GROWTH, |addr| {
-            let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(addr)).collect();
-            clients.iter_mut().for_each(say);
-            let begun = Instant::now();
-            let is_open = |client: &mut Client| client.listen(Duration::from_millis(1)).closed().is_none();
-            while clients.iter_mut().any(is_open) {
-                assert!(begun.elapsed() < Duration::from_secs(20), "they are kept for ever");
-            }
-            let sent = (CONNECTIONS * PREFACE.len()) as u64;
-            Outcome { sent, told: format!("all closed after {:.1?}", begun.elapsed()) }
-        });
+        stage.attack(
+            &format!("{CONNECTIONS} connections that say {what}"),
+            Bound::Held(CONNECTIONS as u64 * 30 << 10),
+            |addr| {
+                let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(addr)).collect();
+                clients.iter_mut().for_each(say);
+                let begun = Instant::now();
+                let is_open = |client: &mut Client| client.listen(Duration::from_millis(1)).closed().is_none();
+                while clients.iter_mut().any(is_open) {
+                    assert!(begun.elapsed() < Duration::from_secs(20), "they are kept for ever");
+                }
+                let sent = (CONNECTIONS * PREFACE.len()) as u64;
+                Outcome { sent, told: format!("all closed after {:.1?}", begun.elapsed()) }
+            },
+        );
     }
 }
 
@@ -102,7 +112,7 @@ fn connections_that_rest() {
 #[test]
 fn a_head_that_does_not_end() {
     use divisi_testkit::http2::frame::flag;
-    Stage::new(&["--head-timeout", "2s"]).attack("a head that does not end", GROWTH, |addr| {
+    Stage::new(&["--head-timeout", "2s"]).attack("a head that does not end", Bound::Usual, |addr| {
         let mut client = Client::open(addr);
         client.send(Frame::headers(1, block(get_fields("/"))).without(flag::END_HEADERS));
         let begun = Instant::now();

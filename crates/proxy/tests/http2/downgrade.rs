@@ -181,6 +181,23 @@ pub(crate) const CASES: &[Case] = &[
         refused(&[POST, SCHEME, PATH, AUTHORITY, ("content-length", "5")]);
         refused(&with(&[("content-length", "5")]));
     }),
+    proxied("8.1.1", "what comes beyond the length that was said reaches nobody", || {
+        let evil = "GET /evil HTTP/1.1\r\nHost: app.test\r\n\r\n";
+        for (says, pieces) in [("0", vec![evil]), ("4", vec!["four", evil])] {
+            let stage = Stage::new();
+            let mut client = Client::open(stage.proxy.addr());
+            let stream = client.begin([POST, SCHEME, PATH, AUTHORITY, ("content-length", says)]);
+            for piece in pieces {
+                // The replica may have the whole request, and answer it, before the rest comes.
+                client.send(Frame::data(stream, piece)).listen(std::time::Duration::from_millis(20));
+            }
+            client.expect_stream_error(stream, &[divisi_testkit::http2::frame::code::PROTOCOL_ERROR]);
+            Client::open(stage.proxy.addr()).expect_served();
+            let record = stage.replica.forget();
+            let raw = String::from_utf8_lossy(&record.raw).into_owned();
+            assert!(!raw.contains("evil") && record.requests.len() <= 2, "{raw}");
+        }
+    }),
     proxied("8.1.1", "a length is one number", || {
         for says in ["", "+4", "-4", "04", "4,4", "4, 4", "0x4", "4 ", "18446744073709551620", "four", "4;"] {
             refused_with_body(&[POST, SCHEME, PATH, AUTHORITY, ("content-length", says)], "four");

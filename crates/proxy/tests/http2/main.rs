@@ -23,6 +23,7 @@ mod frames;
 mod generic;
 mod hpack;
 mod known;
+mod random;
 mod semantics;
 mod stage;
 mod starting;
@@ -65,6 +66,14 @@ fn replicas_see_and_say_what_they_may() {
         return println!("skipped: the proxy does not speak HTTP/2 yet");
     }
     run_all(&[downgrade::CASES, answers::CASES].into_iter().flatten().collect::<Vec<_>>(), None);
+}
+
+#[test]
+fn frames_that_nobody_would_think_of_harm_nobody_else() {
+    if !stage::SPOKEN {
+        return println!("skipped: the proxy does not speak HTTP/2 yet");
+    }
+    random::frames_that_nobody_would_think_of();
 }
 
 #[test]

@@ -334,8 +334,21 @@ impl Client {
     }
 
     /// Takes whatever has come by now.
+    ///
+    /// # Panics
+    /// When the operating system refuses.
     pub fn drain(&mut self) -> &mut Self {
-        while self.closed.is_none() && self.step(Instant::now()) {}
+        let mut piece = vec![0; 64 * 1024];
+        self.stream.set_nonblocking(true).expect("a socket may not block");
+        while let Ok(count @ 1..) = self.stream.read(&mut piece) {
+            self.buffer.extend_from_slice(&piece[..count]);
+        }
+        // The end of the connection is read again, and then noted.
+        self.stream.set_nonblocking(false).expect("a socket may block");
+        while let Some((frame, used)) = Frame::parse(&self.buffer) {
+            self.buffer.drain(..used);
+            self.take(frame);
+        }
         self
     }
 
