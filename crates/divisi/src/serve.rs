@@ -11,6 +11,7 @@ use divisi_console::{Console, GaugeReader, Gauges, Sources};
 use divisi_labels::StickyKey;
 use divisi_model::{Card, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::Running;
+use divisi_tls::Vault;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -79,15 +80,17 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     if discovery.is_some() {
         published.engine().set_wanted();
     }
+    let vault = Vault::new().map_err(io::Error::other)?;
     let running = divisi_proxy::start(
         divisi_proxy::Settings {
-            listen,
             workers,
             trust: settings.trust,
             replica_header: settings.replica_header,
             limits: settings.limits,
+            ..divisi_proxy::Settings::at(listen)
         },
         Arc::clone(&published),
+        Arc::clone(&vault),
         settings.access_log.map(log::access),
     )?;
     let plural = if workers == 1 { "" } else { "s" };
