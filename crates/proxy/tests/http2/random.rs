@@ -45,10 +45,10 @@ fn play(seed: u64, stage: &Stage, ended: &AtomicUsize) {
     let mut client = Client::connect(stage.proxy.addr());
     let mut bytes = PREFACE.to_vec();
     bytes.extend(Frame::settings(&[]).bytes());
-    for _ in 0..random.usize(1..60) {
-        bytes.extend(frame(&mut random));
-    }
-    if random.u8(..) < 64 {
+    let count = random.usize(1..60);
+    let mut frames = Frames { random: &mut random, next: 1, open: Vec::new(), unfinished: None };
+    (0..count).for_each(|_| bytes.extend(frames.next()));
+    if random.u8(..) < 16 {
         flip(&mut random, &mut bytes);
     }
     // Cut anywhere: what comes in pieces is the same as what comes at once.
@@ -68,49 +68,102 @@ fn play(seed: u64, stage: &Stage, ended: &AtomicUsize) {
     assert!(decided.is_ok() || client.closed().is_some() || waits, "{decided:?}");
 }
 
-/// Mostly right, so that it comes far; wrong in one thing or another.
-fn frame(random: &mut Rng) -> Vec<u8> {
-    let stream = match random.u8(..10) {
-        0 => 0,
-        1 => random.u32(..),
-        2 => random.u32(..16),
-        _ => random.u32(..8) * 2 + 1,
-    };
-    let frame = match random.u8(..12) {
-        0..=2 => Frame::headers(stream, fields(random)),
-        3..=4 => Frame::data(stream, vec![random.u8(..); random.usize(..300)]),
-        5 => Frame::window_update(stream, random.u32(..) >> random.u8(..32)),
-        6 => Frame::reset(stream, random.u32(..20)),
-        7 => Frame::settings(&[(random.u16(..10), random.u32(..) >> random.u8(..32))]),
-        8 => Frame::priority(stream, random.u32(..16), random.u8(..)),
-        9 => Frame::continuation(stream, fields(random)),
-        10 => Frame::goaway(stream, random.u32(..20)),
-        _ => Frame::new(random.u8(..16), random.u8(..), stream, vec![random.u8(..); random.usize(..20)]),
-    };
-    let frame = match random.u8(..8) {
-        0 => frame.padded(random.u8(..)),
-        1 => frame.without(flag::END_HEADERS),
-        2..=4 => frame.with(flag::END_STREAM),
-        5 => frame.with(random.u8(..)),
-        _ => frame,
-    };
-    match random.u8(..100) {
-        0 => frame.bytes_claiming(random.usize(..70_000)),
-        _ => frame.bytes(),
+/// Frames of one connection: mostly right, so that it comes far, and wrong in one thing or another.
+struct Frames<'a> {
+    random: &'a mut Rng,
+    next: u32,
+    /// Streams of which this side has not ended its half.
+    open: Vec<u32>,
+    /// A header block is not whole yet.
+    unfinished: Option<u32>,
+}
+
+impl Frames<'_> {
+    fn next(&mut self) -> Vec<u8> {
+        if self.random.u8(..) < 2 {
+            return self.odd();
+        }
+        if let Some(stream) = self.unfinished.take() {
+            return Frame::continuation(stream, []).with(flag::END_HEADERS).bytes();
+        }
+        let begun = (self.next > 1).then(|| self.random.u32(0..self.next / 2) * 2 + 1);
+        match (self.random.u8(..10), begun) {
+            (0..=2, _) => self.request(),
+            (3..=5, _) => self.data(),
+            (6, _) => Frame::window_update(begun.unwrap_or(0), self.random.u32(1..100_000)).bytes(),
+            (7, Some(stream)) => {
+                self.open.retain(|open| *open != stream);
+                Frame::reset(stream, self.random.u32(..20)).bytes()
+            }
+            (8, _) => Frame::settings(&[(self.random.u16(3..5), self.random.u32(..100_000))]).bytes(),
+            (9, Some(stream)) => Frame::priority(stream, 0, self.random.u8(..)).bytes(),
+            _ => Frame::new(self.random.u8(16..), self.random.u8(..), 0, vec![7; self.random.usize(..20)]).bytes(),
+        }
+    }
+
+    fn request(&mut self) -> Vec<u8> {
+        let stream = self.next;
+        self.next += 2;
+        let frame = Frame::headers(stream, fields(self.random));
+        let frame = match self.random.bool() {
+            true => frame.end_stream(),
+            false => {
+                self.open.push(stream);
+                frame
+            }
+        };
+        if self.random.u8(..8) == 0 {
+            self.unfinished = Some(stream);
+            return frame.without(flag::END_HEADERS).bytes();
+        }
+        self.padded(frame)
+    }
+
+    /// Data or trailers.
+    fn data(&mut self) -> Vec<u8> {
+        if self.open.is_empty() {
+            return Frame::ping([1; 8]).bytes();
+        }
+        let at = self.random.usize(..self.open.len());
+        let (stream, ends) = (self.open[at], self.random.u8(..3) == 0);
+        if ends {
+            self.open.swap_remove(at);
+        }
+        let frame = match self.random.u8(..8) {
+            0 if ends => Frame::headers(stream, block([("x-sum", "1")])),
+            _ => Frame::data(stream, vec![b'd'; self.random.usize(..300)]),
+        };
+        self.padded(if ends { frame.end_stream() } else { frame })
+    }
+
+    fn padded(&mut self, frame: Frame) -> Vec<u8> {
+        let frame = if self.random.u8(..8) == 0 { frame.padded(self.random.u8(..)) } else { frame };
+        frame.bytes()
+    }
+
+    /// Any kind, any flags, any stream, any length.
+    fn odd(&mut self) -> Vec<u8> {
+        let random = &mut *self.random;
+        let stream = random.u32(..) >> random.u8(..32);
+        let length = random.usize(..20);
+        let payload: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
+        let frame = Frame::new(random.u8(..12), random.u8(..), stream, payload);
+        if random.u8(..8) == 0 { frame.bytes_claiming(random.usize(..70_000)) } else { frame.bytes() }
     }
 }
 
 fn fields(random: &mut Rng) -> Vec<u8> {
     let fields = if random.bool() { get_fields("/") } else { post_fields("/big") };
     let block = Block::new().raw(block(fields));
-    let name: String = (0..random.usize(..6)).map(|_| random.char('\u{0}'..'\u{ff}')).collect();
-    let value: String = (0..random.usize(..20)).map(|_| random.char('\u{0}'..'\u{ff}')).collect();
-    let block = match random.u8(..8) {
-        0 => block.literal(Indexing::Incremental, name, value),
-        1 => block.huffman(Indexing::Incremental, name, value),
-        2 => block.indexed(random.usize(..80)),
-        3 => block.field("content-length", random.u32(..400).to_string()),
-        4 => block.raw([random.u8(..), random.u8(..)]),
+    let name: String = (0..random.usize(1..6)).map(|_| random.char('a'..='z')).collect();
+    let value: String = (0..random.usize(..20)).map(|_| random.char(' '..'\u{ff}')).collect();
+    let block = match random.u8(..16) {
+        0..=3 => block.literal(Indexing::Incremental, name, value),
+        4..=6 => block.huffman(Indexing::Incremental, name, value),
+        7 => block.indexed(random.usize(8..64)),
+        8 => block.field("content-length", random.u32(..400).to_string()),
+        9 => block.field([random.u8(..)], [random.u8(..)]),
+        10 if random.u8(..8) == 0 => block.raw([random.u8(..), random.u8(..)]),
         _ => block,
     };
     block.into()

@@ -4,9 +4,6 @@ use divisi_testkit::replica::{Replica, Request, ok};
 
 use crate::support::Proxy;
 
-/// Whether the proxy speaks HTTP/2 downstream. Until then the tests that need it are skipped.
-pub(crate) const SPOKEN: bool = true;
-
 /// What `/` is answered with.
 pub(crate) const BODY: &str = "hello, this is a body";
 
