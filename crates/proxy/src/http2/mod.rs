@@ -145,24 +145,26 @@ async fn accept(
     timer: &Timer,
 ) -> Option<Reason> {
     let worker = &shared.worker;
-    timer.rest(worker.settings.limits.head_timeout);
+    // Who has asked for nothing yet has no longer than for the head of a first request.
+    let mut patience = worker.settings.limits.head_timeout;
+    timer.rest(patience);
     loop {
         match timer.limit(next(connection, shared, census)).await {
             Ok(Next::Stream(request, respond)) => {
                 shared.open.set(shared.open.get() + 1);
                 tokio::task::spawn_local(serve_stream(Rc::clone(shared), request, respond));
-                timer.rest(worker.settings.limits.idle_timeout);
+                patience = worker.settings.limits.idle_timeout;
+                timer.rest(patience);
             }
-            Ok(Next::Flood) => return Some(Reason::ENHANCE_YOUR_CALM),
+            Ok(Next::Flood) => return Some(census.blame()),
             Ok(Next::End) => return None,
             Err(Elapsed) if worker.clock.is_stopping() => return Some(Reason::NO_ERROR),
             Err(Elapsed) => {
                 let rested = Moment::now().since(shared.rested.get());
-                let limit = worker.settings.limits.idle_timeout;
-                if shared.open.get() == 0 && rested >= limit {
+                if shared.open.get() == 0 && rested >= patience {
                     return Some(Reason::NO_ERROR);
                 }
-                timer.rest(limit.saturating_sub(if shared.open.get() == 0 { rested } else { Duration::ZERO }));
+                timer.rest(patience.saturating_sub(if shared.open.get() == 0 { rested } else { Duration::ZERO }));
             }
         }
     }
