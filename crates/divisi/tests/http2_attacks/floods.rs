@@ -31,7 +31,8 @@ fn rapid_reset() {
 /// CVE-2025-8671: as before, but the server is made to do the resetting.
 #[test]
 fn made_you_reset() {
-    let ways: [(&str, fn(u32) -> Vec<Frame>); 5] = [
+    type Then = fn(u32) -> Vec<Frame>;
+    let ways: [(&str, Then); 5] = [
         ("a window opened by nothing", |stream| vec![Frame::window_update(stream, 0)]),
         ("a window opened too far", |stream| vec![Frame::window_update(stream, 0x7fff_ffff)]),
         ("a body longer than it says", |stream| vec![Frame::data(stream, "too long").end_stream()]),

@@ -70,7 +70,9 @@ fn a_stream_that_is_taken_drop_by_drop() {
         let get = block(get_fields("/large"));
         let sent = flood(&mut client, 50, |number| Frame::headers(odd(number), get.clone()).end_stream().bytes());
         for _ in 0..10 {
-            (0..50).for_each(|number| drop(client.send(Frame::window_update(odd(number), 1))));
+            for number in 0..50 {
+                client.send(Frame::window_update(odd(number), 1));
+            }
             client.listen(Duration::from_millis(400));
         }
         let given_up = client.endings().count();
@@ -81,16 +83,23 @@ fn a_stream_that_is_taken_drop_by_drop() {
 #[test]
 fn connections_that_rest() {
     let stage = Stage::new(&["--head-timeout", "2s"]);
-    let ways: [(&str, fn(&mut Client)); 4] = [
+    type Say = fn(&mut Client);
+    let ways: [(&str, Say); 4] = [
         ("nothing", |_| {}),
-        ("half a preface", |client| drop(client.keep_silent().send_raw(&PREFACE[..20]))),
-        ("a preface", |client| drop(client.send_raw(PREFACE))),
-        ("a preface and settings", |client| drop(client.send_raw(PREFACE).send(Frame::settings(&[])))),
+        ("half a preface", |client| {
+            client.keep_silent().send_raw(&PREFACE[..20]);
+        }),
+        ("a preface", |client| {
+            client.keep_silent().send_raw(PREFACE);
+        }),
+        ("a preface and settings", |client| {
+            client.send_raw(PREFACE).send(Frame::settings(&[]));
+        }),
     ];
     for (what, say) in ways {
         stage.attack(
             &format!("{CONNECTIONS} connections that say {what}"),
-            Bound::Held(CONNECTIONS as u64 * 30 << 10),
+            Bound::Held(CONNECTIONS as u64 * (30 << 10)),
             |addr| {
                 let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(addr)).collect();
                 clients.iter_mut().for_each(say);
