@@ -74,7 +74,9 @@ fn routes(text: &mut String, report: &Report) {
             (.., Some(target)) => with_port(target),
             (.., None) => "nobody (no such service)".to_owned(),
         };
-        line(text, &format!("{:width$}  → {target}", way.rule));
+        let note = way.door_note().filter(|_| way.closed.is_none() && way.behind.is_none());
+        let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+        line(text, &format!("{:width$}  → {target}{note}", way.rule));
     }
     match &report.alone {
         Alone::It { target, .. } => {

@@ -46,7 +46,8 @@ fn place(place: &Place) -> String {
     add("network", &place.network);
     add("port", &place.port);
     if let Some(address) = &place.address {
-        table.row(["address".to_owned(), address.clone()]);
+        let scheme = place.replica.as_ref().map(|replica| replica.scheme.as_str()).filter(|scheme| *scheme != "http");
+        table.row(["address".to_owned(), address.clone(), scheme.map(|name| format!("by {name}")).unwrap_or_default()]);
     }
     if let Some(replica) = &place.replica {
         let of_late = replica.latency_seconds.map(|seconds| format!(", answers in {}", latency(seconds)));
