@@ -66,7 +66,19 @@ fn play(seed: u64, stage: &Stage, ended: &AtomicUsize) {
     let is_decided = |client: &mut Client| client.goaway().is_some() || client.heard().contains("PING flags 0x1");
     let decided = client.try_wait_for(if is_whole { LIMIT } else { LIMIT / 20 }, is_decided);
     ended.fetch_add(client.goaway().is_some().into(), Ordering::SeqCst);
-    assert!(decided.is_ok() || client.closed().is_some() || !is_whole, "{decided:?}; heard: {}", client.heard());
+    let went_well = decided.is_ok() || client.closed().is_some() || !is_whole;
+    assert!(went_well, "{decided:?}; heard: {}; sent: {}", client.heard(), shown(&bytes));
+}
+
+/// The frames that were sent.
+fn shown(bytes: &[u8]) -> String {
+    let mut rest = &bytes[PREFACE.len()..];
+    let frames = std::iter::from_fn(|| {
+        let (frame, used) = Frame::parse(rest)?;
+        rest = &rest[used..];
+        Some(format!("{frame:?}"))
+    });
+    frames.collect::<Vec<_>>().join(", ")
 }
 
 /// Frames of one connection: mostly right, so that it comes far, and wrong in one thing or another.
