@@ -145,23 +145,25 @@ async fn accept(
     timer: &Timer,
 ) -> Option<Reason> {
     let worker = &shared.worker;
-    timer.rest(worker.settings.limits.head_timeout);
+    // Who has asked for nothing yet has no longer than for the head of a first request.
+    let mut patience = worker.settings.limits.head_timeout;
+    timer.rest(patience);
     loop {
         match timer.limit(next(connection, shared, census)).await {
             Ok(Ok((request, respond))) => {
                 shared.open.set(shared.open.get() + 1);
                 tokio::task::spawn_local(serve_stream(Rc::clone(shared), request, respond));
-                timer.rest(worker.settings.limits.idle_timeout);
+                patience = worker.settings.limits.idle_timeout;
+                timer.rest(patience);
             }
             Ok(Err(reason)) => return reason,
             Err(Elapsed) if worker.clock.is_stopping() => return Some(Reason::NO_ERROR),
             Err(Elapsed) => {
                 let rested = Moment::now().since(shared.rested.get());
-                let limit = worker.settings.limits.idle_timeout;
-                if shared.open.get() == 0 && rested >= limit {
+                if shared.open.get() == 0 && rested >= patience {
                     return Some(Reason::NO_ERROR);
                 }
-                timer.rest(limit.saturating_sub(if shared.open.get() == 0 { rested } else { Duration::ZERO }));
+                timer.rest(patience.saturating_sub(if shared.open.get() == 0 { rested } else { Duration::ZERO }));
             }
         }
     }
@@ -179,7 +181,7 @@ async fn next(
     poll_fn(|context| {
         let accepted = connection.poll_accept(context);
         if census.is_exceeded() || shared.given_up.get() > GIVEN_UP {
-            return Poll::Ready(Err(Some(Reason::ENHANCE_YOUR_CALM)));
+            return Poll::Ready(Err(Some(census.blame())));
         }
         accepted.map(|accepted| accepted.and_then(Result::ok).ok_or(None))
     })
