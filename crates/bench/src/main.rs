@@ -14,6 +14,8 @@
 //! | [`relay`] | the floor: copies bytes, parses nothing |
 //! | [`origin`] | the replica behind every proxy |
 //! | [`load`] | the clients, and the measurement itself |
+//! | [`client`] | one that takes its time: asks whether a proxy speaks what it should, keeps connections that rest |
+//! | [`tls`] | the certificate that every proxy shows, and what our clients offer |
 //! | [`peers`] | which proxies there are, and how each is started |
 //! | [`process`] | children that never outlive us, and what memory they took |
 //! | [`cpu`] | CPU time of other processes |
@@ -21,6 +23,7 @@
 #![expect(clippy::print_stderr, reason = "a tool for the terminal: the result goes to stdout, progress beside it")]
 
 mod case;
+mod client;
 mod cpu;
 mod discovery;
 mod histogram;
@@ -34,6 +37,7 @@ mod relay;
 mod report;
 mod run;
 mod tail;
+mod tls;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
