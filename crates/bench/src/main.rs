@@ -8,6 +8,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`run`] | goes through cases, rounds and proxies, and writes the result |
+//! | [`idle`] | what a connection costs that rests |
 //! | [`discovery`] | how fast what happens in Docker reaches the request's way |
 //! | [`tail`] | what one slow replica does to the slowest requests |
 //! | [`case`] | what is asked of a proxy |
@@ -27,6 +28,7 @@ mod client;
 mod cpu;
 mod discovery;
 mod histogram;
+mod idle;
 mod load;
 mod machine;
 mod measurement;
@@ -55,6 +57,8 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 enum Command {
     /// Measures every proxy found, side by side.
     Run(run::Options),
+    /// Measures the memory of connections that rest, for every proxy found.
+    Idle(idle::Options),
     /// The floor: a single-threaded relay that parses nothing.
     Relay {
         /// Where clients connect.
@@ -81,6 +85,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Run(options) => run::run(&options),
+        Command::Idle(options) => idle::run(&options),
         Command::Discovery(options) => discovery::run(&options),
         Command::Tail(options) => tail::run(&options),
         Command::Relay { listen, to } => relay::serve(listen, to),
