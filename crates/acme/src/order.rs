@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use instant_acme::{
-    AuthorizationStatus, CertificateIdentifier, ChallengeType, Error, Identifier, NewOrder, Order, OrderStatus,
+    AuthorizationStatus, CertificateIdentifier, ChallengeType, Error, Identifier, NewOrder, Order, OrderStatus, Problem,
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use tokio::time::{Instant, sleep};
@@ -70,8 +70,9 @@ async fn verify(order: &mut Order, shown: &mut Shown<'_>, settings: &Settings, k
         };
     }
     match settle(order, settings, |status| status != OrderStatus::Pending).await? {
-        OrderStatus::Invalid | OrderStatus::Pending => Err(unverified(order, kind).await),
-        OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid => Ok(()),
+        // Some authorities say with the order what was wrong, some with the names; the names say it for each.
+        (OrderStatus::Invalid | OrderStatus::Pending, _) => Err(unverified(order, kind).await),
+        (OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid, _) => Ok(()),
     }
 }
 
@@ -177,23 +178,20 @@ fn type_name(kind: &ChallengeType) -> String {
     }
 }
 
-/// Asks the authority about the order until `is_settled`.
+/// Asks the authority about the order until `is_settled`, and gives what is wrong with it, too.
 async fn settle(
     order: &mut Order,
     settings: &Settings,
     is_settled: impl Fn(OrderStatus) -> bool,
-) -> Result<OrderStatus, AcmeError> {
+) -> Result<(OrderStatus, Option<Problem>), AcmeError> {
     let limit = settings.pace.validation;
     let deadline = Instant::now() + limit;
     let mut pause = settings.pace.poll;
     loop {
         let (status, error) =
             with_nonces!(order.refresh().await.map(|state| (state.status, state.error.clone())))?;
-        if let Some(problem) = error {
-            return Err(AcmeError::Refused(problem));
-        }
         if is_settled(status) {
-            return Ok(status);
+            return Ok((status, error));
         }
         if Instant::now() + pause > deadline {
             return Err(AcmeError::Slow(limit));
@@ -215,7 +213,10 @@ async fn finalize(order: &mut Order, names: &NameSet) -> Result<KeyPair, AcmeErr
 async fn receive(order: &mut Order, settings: &Settings) -> Result<String, AcmeError> {
     let status = order.state().status;
     if matches!(status, OrderStatus::Processing | OrderStatus::Ready) {
-        settle(order, settings, |status| !matches!(status, OrderStatus::Processing | OrderStatus::Ready)).await?;
+        let is_settled = |status| !matches!(status, OrderStatus::Processing | OrderStatus::Ready);
+        if let (_, Some(problem)) = settle(order, settings, is_settled).await? {
+            return Err(AcmeError::Refused(problem));
+        }
     }
     let chain = with_nonces!(order.certificate().await)?;
     chain.ok_or(AcmeError::Slow(settings.pace.validation))

@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn only_http_can_be_asked() {
-        for url in ["ftp://a.example/", "/directory", "file:///etc/passwd"] {
+        for url in ["ftp://a.example/", "/directory", "gopher://a.example/x"] {
             assert!(base(&url.parse().unwrap()).is_err(), "{url}");
         }
         assert_eq!(base(&"https://a.example:14000/dir?x".parse().unwrap()).unwrap(), "https://a.example:14000/");

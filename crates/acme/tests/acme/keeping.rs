@@ -1,1 +1,117 @@
-//! x
+//! What becomes of certificates: kept, renewed, replaced, forgotten.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::authority::{Authority, Temper};
+use crate::has;
+use crate::stage::{Running, until};
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut all: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn a_restart_orders_nothing_and_nobody_else_can_read_the_folder() {
+    if !has("pebble") {
+        return;
+    }
+    let authority = Authority::start(Temper::default()).await;
+    let running = Running::start(authority.settings(), &authority.house, &[&["a.example"]]);
+    let first = running.certificate("a.example", None).await;
+    running.kill().await;
+    authority.house.certificates.lock().unwrap().clear();
+    let running = Running::start(authority.settings(), &authority.house, &[&["a.example"]]);
+    assert_eq!(running.certificate("a.example", None).await, first);
+    assert_eq!(authority.orders(), 1);
+    for file in ["account.json", "certificates/a.example.pem"] {
+        let mode = fs::metadata(authority.data().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_short_lived_certificate_is_renewed_at_two_thirds() {
+    if !has("pebble") {
+        return;
+    }
+    let authority = Authority::start(Temper { validity: Some(15), ..Temper::default() }).await;
+    let running = Running::start(authority.settings(), &authority.house, &[&["a.example"]]);
+    let first = running.certificate("a.example", None).await;
+    let status = running.status("a.example", |status| status.certificate.is_some()).await;
+    let (validity, renewal) = (status.certificate.unwrap(), status.renewal.unwrap());
+    let length = validity.until.duration_since(validity.from).unwrap();
+    let share = renewal.duration_since(validity.from).unwrap().as_secs_f64() / length.as_secs_f64();
+    assert!((0.633..0.667).contains(&share), "{share} of {length:?}");
+    let second = running.certificate("a.example", Some(&first)).await;
+    running.certificate("a.example", Some(&second)).await;
+    assert!(authority.orders() >= 3);
+}
+
+#[tokio::test]
+async fn other_names_are_another_certificate_and_the_old_one_serves_until_then() {
+    if !has("pebble") {
+        return;
+    }
+    let authority = Authority::start(Temper::default()).await;
+    let running = Running::start(authority.settings(), &authority.house, &[&["a.example", "b.example"]]);
+    let first = running.certificate("a.example", None).await;
+    running.want(&[&["a.example"]]);
+    let alone = running.certificate("a.example", Some(&first)).await;
+    assert_eq!(running.certificate("b.example", None).await, first);
+    running.want(&[&["a.example", "b.example"]]);
+    assert_eq!(running.certificate("a.example", Some(&alone)).await, first, "it is still there, and meant again");
+    assert_eq!(authority.orders(), 2);
+}
+
+#[tokio::test]
+async fn who_left_the_routes_is_not_renewed_and_forgotten_when_it_is_over() {
+    if !has("pebble") {
+        return;
+    }
+    let authority = Authority::start(Temper { validity: Some(8), ..Temper::default() }).await;
+    let running = Running::start(authority.settings(), &authority.house, &[&["a.example"]]);
+    running.certificate("a.example", None).await;
+    running.want(&[]);
+    let status = running.status("a.example", |status| !status.is_wanted).await;
+    assert!(status.renewal.is_none() && status.certificate.is_some());
+    let orders = authority.orders();
+    let folder = authority.data().join("certificates");
+    assert_eq!(files(&folder), ["a.example.pem"]);
+    until(|| files(&folder).is_empty().then_some(()), || format!("{:?}", running.board.read())).await;
+    assert!(authority.house.serves("a.example").is_none());
+    until(|| running.board.read().is_empty().then_some(()), || format!("{:?}", running.board.read())).await;
+    assert_eq!(authority.orders(), orders);
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_it_starts_clean() {
+    if !has("pebble") {
+        return;
+    }
+    let authority = Authority::start(Temper::default()).await;
+    let mut settings = authority.settings();
+    settings.pace.lease = Duration::from_millis(600);
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    for round in 0..12 {
+        let name = format!("n{round}.example");
+        let running = Running::start(settings.clone(), &authority.house, &[&[&name]]);
+        tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
+        running.kill().await;
+        let running = Running::start(settings.clone(), &authority.house, &[&[&name]]);
+        running.certificate(&name, None).await;
+        running.status(&name, |status| status.trouble.is_none() && !status.is_ordering).await;
+        running.kill().await;
+    }
+    assert!(authority.house.is_empty(), "seed {seed}");
+    let left: Vec<_> =
+        files(&authority.data().join("certificates")).into_iter().filter(|name| name.starts_with('.')).collect();
+    assert!(left.len() <= 12, "seed {seed}: {left:?}");
+    assert_eq!(files(&authority.data().join("certificates")).len() - left.len(), 12, "seed {seed}");
+}
