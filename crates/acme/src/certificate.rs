@@ -56,8 +56,9 @@ impl Certificate {
     /// When they are not that, or do not belong together.
     pub fn read(pem: String) -> Result<Self, CertificateError> {
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| CertificateError::Pem)?;
-        let chain: Vec<_> =
-            CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().map_err(|_| CertificateError::Pem)?;
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|_| CertificateError::Pem)?;
         let own = chain.first().ok_or(CertificateError::Empty)?;
         let unreadable = |error: x509_parser::nom::Err<_>| CertificateError::Unreadable(error.to_string());
         let (_, parsed) = X509Certificate::from_der(own).map_err(unreadable)?;
@@ -109,7 +110,10 @@ impl Certificate {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("names", &self.names).field("validity", &self.validity).finish_non_exhaustive()
+        f.debug_struct("Certificate")
+            .field("names", &self.names)
+            .field("validity", &self.validity)
+            .finish_non_exhaustive()
     }
 }
 
@@ -161,7 +165,7 @@ pub(crate) mod tests {
         let mixed = format!("{}{}", &one[..split(&one)], &other[split(&other)..]);
         assert!(matches!(Certificate::read(mixed), Err(CertificateError::Key)));
         assert!(matches!(Certificate::read(one[..split(&one)].to_owned()), Err(CertificateError::Empty)));
-        assert!(matches!(Certificate::read(one[..one.len() / 2].to_owned()), Err(_)));
+        assert!(Certificate::read(one[..one.len() / 2].to_owned()).is_err());
         assert!(matches!(Certificate::read(String::new()), Err(CertificateError::Pem)));
         let read = Certificate::read(one).unwrap();
         let asked = NameSet::new(["b.example"]).unwrap();

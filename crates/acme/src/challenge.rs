@@ -52,7 +52,8 @@ impl<'a> Shown<'a> {
             }
             Kind::Dns01 => {
                 if let Some(dns) = &self.settings.dns {
-                    dns.change(Change::Present, &record_name(&proof.name), &proof.record, self.settings.pace.dns).await?;
+                    dns.change(Change::Present, &record_name(&proof.name), &proof.record, self.settings.pace.dns)
+                        .await?;
                 }
             }
         }
@@ -100,10 +101,7 @@ fn record_name(name: &str) -> String {
 }
 
 /// RFC 8737 3: for that name alone, with the digest in a critical extension.
-fn certificate(
-    name: &str,
-    digest: &[u8],
-) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), rcgen::Error> {
+fn certificate(name: &str, digest: &[u8]) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new([name.to_owned()])?;
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];

@@ -39,7 +39,7 @@ pub enum AcmeError {
     },
     /// None of several ways leads there.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    EveryWay(Vec<AcmeError>),
+    EveryWay(Vec<Self>),
     /// It took longer than is reasonable.
     #[error("the authority has not finished after {0:?}")]
     Slow(Duration),

@@ -84,7 +84,9 @@ pub async fn run(settings: Settings, seams: Seams) {
 fn authority_folder(directory: &str) -> String {
     let rest = directory.split_once("://").map_or(directory, |(_, rest)| rest);
     let host = rest.split('/').next().unwrap_or_default();
-    host.chars().map(|letter| if letter.is_ascii_alphanumeric() || ".-".contains(letter) { letter } else { '_' }).collect()
+    host.chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || ".-".contains(letter) { letter } else { '_' })
+        .collect()
 }
 
 /// A volume may come late. Nobody waits for it but we.
@@ -255,9 +257,8 @@ impl Keeper {
             self.ledger.crowd(asked, now);
         }
         let Some(trouble) = self.ledger.fail(names, error.to_string(), asked, now) else { return };
-        let wait = Duration::from_secs(trouble.next).saturating_sub(
-            now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
-        );
+        let wait = Duration::from_secs(trouble.next)
+            .saturating_sub(now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
         let times = trouble.times;
         warn!("acme: no certificate for {names}: {error}; failure {times} in a row, next try in {} s", wait.as_secs());
         let (store, of) = (self.shop.store.clone(), names.clone());

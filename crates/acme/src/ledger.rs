@@ -66,6 +66,7 @@ struct Held {
     id: Option<CertificateIdentifier<'static>>,
     wish: Option<Window>,
     share: f64,
+    young: Duration,
 }
 
 #[derive(Debug)]
@@ -122,7 +123,7 @@ impl Ledger {
         let share = self.random.f64();
         let entry = self.sets.entry(certificate.names().clone()).or_default();
         let (validity, id) = (certificate.validity(), certificate.id().cloned());
-        entry.held = Some(Held { validity, id, wish: None, share });
+        entry.held = Some(Held { validity, id, wish: None, share, young: self.pace.young });
         (entry.ask_from, entry.trouble, entry.left_alone_until) = (None, None, None);
     }
 
@@ -149,8 +150,8 @@ impl Ledger {
             return None;
         }
         // First those who have none.
-        let due = |has_one: bool| move |(_, entry): &(&NameSet, &mut Entry)| {
-            entry.held.is_some() == has_one && entry.is_due(now, is_calm)
+        let due = |has_one: bool| {
+            move |(_, entry): &(&NameSet, &mut Entry)| entry.held.is_some() == has_one && entry.is_due(now, is_calm)
         };
         let first = self.sets.iter_mut().find(due(false)).map(|(names, _)| names.clone());
         let names = first.or_else(|| self.sets.iter_mut().find(due(true)).map(|(names, _)| names.clone()))?;
@@ -195,7 +196,13 @@ impl Ledger {
     }
 
     /// The order has failed. Gives what is to be kept of that.
-    pub(crate) fn fail(&mut self, names: &NameSet, said: String, asked: Option<Duration>, now: Now) -> Option<StoredTrouble> {
+    pub(crate) fn fail(
+        &mut self,
+        names: &NameSet,
+        said: String,
+        asked: Option<Duration>,
+        now: Now,
+    ) -> Option<StoredTrouble> {
         let share = self.random.f64();
         let entry = self.sets.get_mut(names)?;
         let before = entry.trouble.take().map(|waiting| waiting.trouble);
@@ -239,9 +246,12 @@ impl Ledger {
     /// Sets whose certificate is over and that nobody wants. They are forgotten.
     pub(crate) fn take_expired(&mut self, now: Now) -> Vec<NameSet> {
         let is_over = |entry: &Entry| {
-            !entry.is_wanted() && !entry.is_ordering && entry.held.as_ref().is_some_and(|held| held.validity.until < now.wall)
+            !entry.is_wanted()
+                && !entry.is_ordering
+                && entry.held.as_ref().is_some_and(|held| held.validity.until < now.wall)
         };
-        let over: Vec<_> = self.sets.iter().filter(|(_, entry)| is_over(entry)).map(|(names, _)| names.clone()).collect();
+        let over: Vec<_> =
+            self.sets.iter().filter(|(_, entry)| is_over(entry)).map(|(names, _)| names.clone()).collect();
         for names in &over {
             self.sets.remove(names);
         }
@@ -291,7 +301,7 @@ impl Entry {
 
 impl Held {
     fn renewal(&self) -> SystemTime {
-        renewal(self.validity, self.wish, self.share)
+        renewal(self.validity, self.wish, self.share, self.young)
     }
 }
 

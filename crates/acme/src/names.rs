@@ -121,17 +121,18 @@ mod tests {
 
     #[test]
     fn what_a_wildcard_covers_is_not_named_again() {
-        assert_eq!(names(&["*.a.example", "x.a.example", "a.example", "x.y.a.example"]), [
-            "*.a.example",
-            "a.example",
-            "x.y.a.example"
-        ]);
+        assert_eq!(
+            names(&["*.a.example", "x.a.example", "a.example", "x.y.a.example"]),
+            ["*.a.example", "a.example", "x.y.a.example"]
+        );
     }
 
     #[test]
     fn what_no_authority_certifies_is_refused() {
         let long = format!("{}.example", "a".repeat(64));
-        for name in ["", ".", "localhost", "web", "web.localhost", "10.0.0.1", "::1", "a..b", "-a.b", "a.b-.c", "*", &long] {
+        for name in
+            ["", ".", "localhost", "web", "web.localhost", "10.0.0.1", "::1", "a..b", "-a.b", "a.b-.c", "*", &long]
+        {
             assert!(matches!(NameSet::new([name]), Err(NameError::Unfit(..))), "{name:?}");
         }
         for name in ["a.*.example", "*.*.example", "a b.example", "../../etc.passwd", "a/b.example", "a\0b.example"] {
@@ -145,7 +146,8 @@ mod tests {
     fn keys_are_names_of_files_and_differ() {
         assert_eq!(NameSet::new(["a.example"]).unwrap().key(), "a.example");
         assert_eq!(NameSet::new(["*.a.example"]).unwrap().key(), "_.a.example");
-        let (two, three) = (NameSet::new(["a.x", "b.x"]).unwrap().key(), NameSet::new(["a.x", "b.x", "c.x"]).unwrap().key());
+        let (two, three) =
+            (NameSet::new(["a.x", "b.x"]).unwrap().key(), NameSet::new(["a.x", "b.x", "c.x"]).unwrap().key());
         assert!(two.starts_with("a.x+") && two.len() == 20, "{two}");
         assert_ne!(two, three);
     }

@@ -99,9 +99,12 @@ async fn proofs(order: &mut Order, kind: Kind, can_dns: bool) -> Result<Vec<Proo
         let offered: Vec<_> = authorization.challenges.iter().map(|challenge| type_name(&challenge.r#type)).collect();
         let no_way = |why| AcmeError::NoWay { name: name.clone(), offered: offered.join(", "), why };
         if kind == Kind::Dns01 && !can_dns {
-            return Err(no_way("dns-01, which this name needs, has no way to change records (--acme-dns-hook, --acme-dns-server)"));
+            return Err(no_way(
+                "dns-01, which this name needs, has no way to change records (--acme-dns-hook, --acme-dns-server)",
+            ));
         }
-        let challenge = authorization.challenge(type_of(kind)).ok_or_else(|| no_way("the challenge wanted is not among them"))?;
+        let challenge =
+            authorization.challenge(type_of(kind)).ok_or_else(|| no_way("the challenge wanted is not among them"))?;
         let answer = challenge.key_authorization();
         proofs.push(Proof {
             kind,
@@ -188,8 +191,7 @@ async fn settle(
     let deadline = Instant::now() + limit;
     let mut pause = settings.pace.poll;
     loop {
-        let (status, error) =
-            with_nonces!(order.refresh().await.map(|state| (state.status, state.error.clone())))?;
+        let (status, error) = with_nonces!(order.refresh().await.map(|state| (state.status, state.error.clone())))?;
         if is_settled(status) {
             return Ok((status, error));
         }

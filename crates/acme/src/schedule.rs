@@ -49,16 +49,17 @@ pub struct Window {
 /// When a certificate is to be renewed. `share`, from 0 to 1, is where between the earliest and the latest moment.
 ///
 /// With the authority's wish that is a moment in its window (RFC 9773 4.2: a uniformly random one), but not later than at
-/// nine tenths of the lifetime, whatever the authority says. Without it the moment is the one that leaves a third, or up to
+/// nine tenths of the lifetime, whatever the authority says, and not before the certificate is as old as `young`, or a tenth
+/// of its lifetime: an authority that is always in a hurry would else be asked for one after the other. Without it the moment is the one that leaves a third, or up to
 /// a thirtieth earlier: three days of ninety, five hours of six days.
-pub(crate) fn renewal(validity: Validity, window: Option<Window>, share: f64) -> SystemTime {
+pub(crate) fn renewal(validity: Validity, window: Option<Window>, share: f64, young: Duration) -> SystemTime {
     let share = share.clamp(0.0, 1.0);
     let length = validity.length();
     let Some(Window { start, end }) = window else {
         return validity.from + length.mul_f64(2.0 / 3.0 - share / 30.0);
     };
     let wish = start + end.duration_since(start).unwrap_or_default().mul_f64(share);
-    wish.min(validity.from + length.mul_f64(0.9))
+    wish.max(validity.from + young.min(length / 10)).min(validity.from + length.mul_f64(0.9))
 }
 
 /// How long to wait after the `times`th failure in a row: from `first`, doubling to `longest`, a quarter more or less by
@@ -124,10 +125,10 @@ mod tests {
     #[test]
     fn without_a_wish_a_third_of_the_lifetime_is_left() {
         let ninety = validity(90);
-        assert_eq!(renewal(ninety, None, 0.0), ninety.from + DAY * 60);
-        assert_eq!(renewal(ninety, None, 1.0), ninety.from + DAY * 57);
+        assert_eq!(renewal(ninety, None, 0.0, DAY), ninety.from + DAY * 60);
+        assert_eq!(renewal(ninety, None, 1.0, DAY), ninety.from + DAY * 57);
         let (six, seed) = (validity(6), fastrand::u64(..));
-        let at = renewal(six, None, fastrand::Rng::with_seed(seed).f64());
+        let at = renewal(six, None, fastrand::Rng::with_seed(seed).f64(), DAY);
         assert!(at >= six.from + DAY * 3 && at <= six.from + DAY * 4, "seed {seed}: {at:?}");
     }
 
@@ -135,10 +136,18 @@ mod tests {
     fn a_wish_is_followed_wherever_it_lies_but_not_to_the_end() {
         let ninety = validity(90);
         let window = |from: u32, to: u32| Some(Window { start: ninety.from + DAY * from, end: ninety.from + DAY * to });
-        assert_eq!(renewal(ninety, window(10, 12), 0.5), ninety.from + DAY * 11);
-        assert_eq!(renewal(ninety, window(0, 0), 0.5), ninety.from, "a revocation is near: at once");
-        assert_eq!(renewal(ninety, window(200, 300), 0.5), ninety.from + DAY * 81);
-        assert_eq!(renewal(ninety, window(12, 10), 0.5), ninety.from + DAY * 12, "a window that ends before it begins");
+        assert_eq!(renewal(ninety, window(10, 12), 0.5, DAY), ninety.from + DAY * 11);
+        assert_eq!(renewal(ninety, window(2, 2), 0.5, DAY), ninety.from + DAY * 2, "a revocation is near: at once");
+        assert_eq!(renewal(ninety, window(0, 0), 0.5, DAY), ninety.from + DAY, "but not one after the other");
+        let six = validity(6);
+        let past = Some(Window { start: UNIX_EPOCH, end: UNIX_EPOCH });
+        assert_eq!(renewal(six, past, 0.5, DAY), six.from + DAY * 6 / 10, "nor for short ones");
+        assert_eq!(renewal(ninety, window(200, 300), 0.5, DAY), ninety.from + DAY * 81);
+        assert_eq!(
+            renewal(ninety, window(12, 10), 0.5, DAY),
+            ninety.from + DAY * 12,
+            "a window that ends before it begins"
+        );
     }
 
     #[test]

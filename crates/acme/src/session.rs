@@ -72,10 +72,7 @@ impl Session {
 
     /// When the authority would like that certificate to be renewed, and how soon it wants to be asked again. None where it
     /// has no such wishes (RFC 9773).
-    pub(crate) async fn wish(
-        &self,
-        id: &CertificateIdentifier<'_>,
-    ) -> Result<Option<(Window, Duration)>, AcmeError> {
+    pub(crate) async fn wish(&self, id: &CertificateIdentifier<'_>) -> Result<Option<(Window, Duration)>, AcmeError> {
         match self.account.renewal_info(id).await {
             Ok((info, again)) => {
                 let window = info.suggested_window;

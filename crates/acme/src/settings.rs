@@ -92,6 +92,8 @@ pub struct Pace {
     pub look: Duration,
     /// How long a change of the DNS may take.
     pub dns: Duration,
+    /// How old a certificate has to be before the authority can wish for another one.
+    pub young: Duration,
     /// How long to wait for an answer about an unknown name.
     pub ask: Duration,
 }
@@ -110,6 +112,7 @@ impl Default for Pace {
             poll: Duration::from_millis(500),
             look: Duration::from_mins(1),
             dns: Duration::from_mins(2),
+            young: Duration::from_hours(6),
             ask: Duration::from_secs(5),
         }
     }

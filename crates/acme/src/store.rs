@@ -228,7 +228,7 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
 
 /// Puts this in the place of what is at `path`, in one step that lasts.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     let beside = folder.join(format!("{UNFINISHED}{:016x}", fastrand::u64(..)));
     let written = write_beside(&beside, bytes)
         .and_then(|()| fs::rename(&beside, path))
@@ -303,7 +303,8 @@ mod tests {
         fs::write(store.certificate_path(&names), "-----BEGIN").unwrap();
         let problem = store.certificate(&names).unwrap_err().to_string();
         assert!(problem.contains("b.example.pem") && problem.contains("remove it"), "{problem}");
-        let (good, bad): (Vec<_>, Vec<_>) = store.news(&mut HashMap::new()).unwrap().into_iter().partition(Result::is_ok);
+        let (good, bad): (Vec<_>, Vec<_>) =
+            store.news(&mut HashMap::new()).unwrap().into_iter().partition(Result::is_ok);
         assert_eq!((good.len(), bad.len()), (1, 1));
         fs::write(store.root.join(ACCOUNT), "{}").unwrap();
         assert!(store.account().is_err());
@@ -312,7 +313,8 @@ mod tests {
     #[test]
     fn what_a_killed_one_left_goes_and_what_one_is_writing_stays() {
         let (_folder, store) = store();
-        let (old, new) = (store.folder(CERTIFICATES).join(".unfinished-1"), store.folder(CERTIFICATES).join(".unfinished-2"));
+        let (old, new) =
+            (store.folder(CERTIFICATES).join(".unfinished-1"), store.folder(CERTIFICATES).join(".unfinished-2"));
         for path in [&old, &new] {
             fs::write(path, "-----BEGIN").unwrap();
         }

@@ -226,7 +226,12 @@ fn base(uri: &Uri) -> Result<Uri, WireError> {
     if !matches!(scheme.as_str(), "http" | "https") {
         return Err(WireError::Url(uri.clone()));
     }
-    Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build().map_err(|_| WireError::Url(uri.clone()))
+    Uri::builder()
+        .scheme(scheme)
+        .authority(authority)
+        .path_and_query("/")
+        .build()
+        .map_err(|_| WireError::Url(uri.clone()))
 }
 
 /// RFC 9112 3.2.1: without scheme and authority, which stand in `Host`. And RFC 8555 6.1: who we are.

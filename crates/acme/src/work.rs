@@ -103,7 +103,8 @@ impl Shop {
     /// What another divisi has done about it since we looked last.
     async fn somebody_elses(&self, wish: &Wish) -> Option<Outcome> {
         let (store, names) = (self.store.clone(), wish.names.clone());
-        let seen: Result<_, StoreError> = on_disk(move || Ok((store.certificate(&names), store.trouble(&names)?))).await;
+        let seen: Result<_, StoreError> =
+            on_disk(move || Ok((store.certificate(&names), store.trouble(&names)?))).await;
         let (certificate, trouble) = match seen {
             Ok(seen) => seen,
             Err(problem) => {
@@ -177,9 +178,8 @@ impl Shop {
     }
 
     async fn with_session(&self, session: &Session, wish: &Wish, kind: Kind) -> Result<Certificate, AcmeError> {
-        let order = |replaces| {
-            order::certificate(session, &self.settings, self.stage.as_ref(), &wish.names, kind, replaces)
-        };
+        let order =
+            |replaces| order::certificate(session, &self.settings, self.stage.as_ref(), &wish.names, kind, replaces);
         match wish.replaces.as_ref() {
             None => order(None).await,
             // An authority that has no renewal information, or knows nothing of the old certificate, gives a new one all the
@@ -192,7 +192,10 @@ impl Shop {
     }
 
     /// When the authority would like a certificate to be renewed. Without an account nobody is asked.
-    pub(crate) async fn ask(&self, id: &CertificateIdentifier<'static>) -> Result<Option<(Window, Duration)>, AcmeError> {
+    pub(crate) async fn ask(
+        &self,
+        id: &CertificateIdentifier<'static>,
+    ) -> Result<Option<(Window, Duration)>, AcmeError> {
         match Session::existing(&self.settings, &self.store).await? {
             Some(session) => session.wish(id).await,
             None => Ok(None),
@@ -217,5 +220,5 @@ async fn lost(lease: &Arc<Lease>) {
 /// Whether it is newer than the one that we have, and not to be renewed by itself.
 fn is_fresh(certificate: &Certificate, held: Option<SystemTime>) -> bool {
     let validity = certificate.validity();
-    held.is_none_or(|held| held < validity.from) && renewal(validity, None, 0.0) > SystemTime::now()
+    held.is_none_or(|held| held < validity.from) && renewal(validity, None, 0.0, Duration::ZERO) > SystemTime::now()
 }

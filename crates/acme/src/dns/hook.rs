@@ -17,7 +17,12 @@ pub(super) async fn call(program: &Path, change: Change, name: &str, value: &str
         Change::Cleanup => "cleanup",
     };
     let mut command = Command::new(program);
-    command.args([verb, name, value]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .args([verb, name, value])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let hook = |problem| DnsError::Hook { program: program.to_owned(), problem };
     let ended = command.output().await.map_err(hook)?;
     if ended.status.success() {
@@ -65,7 +70,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let hook = script(folder.path(), "echo no such zone >&2; exit 3");
         let problem = call(&hook, Change::Present, "n", "v").await.unwrap_err().to_string();
-        assert!(problem.contains("present failed") && problem.contains("3") && problem.ends_with(": no such zone"), "{problem}");
+        assert!(
+            problem.contains("present failed") && problem.contains("3") && problem.ends_with(": no such zone"),
+            "{problem}"
+        );
         let missing = call(Path::new("/nowhere/hook"), Change::Present, "n", "v").await.unwrap_err().to_string();
         assert!(missing.contains("/nowhere/hook"), "{missing}");
     }

@@ -92,10 +92,13 @@ impl Tsig {
 
     fn algorithm_name(&self) -> Result<Vec<u8>, DnsError> {
         let mut name = Vec::new();
-        put_name(&mut name, match self.algorithm {
-            Algorithm::Sha256 => "hmac-sha256",
-            Algorithm::Sha512 => "hmac-sha512",
-        })?;
+        put_name(
+            &mut name,
+            match self.algorithm {
+                Algorithm::Sha256 => "hmac-sha256",
+                Algorithm::Sha512 => "hmac-sha512",
+            },
+        )?;
         Ok(name)
     }
 
@@ -118,7 +121,9 @@ mod tests {
         assert_eq!((key.name.as_str(), key.algorithm), ("key.example", Algorithm::Sha512));
         assert_eq!(key.secret.reveal(), b"secret++");
         assert!(!format!("{key:?}").contains("secret+"), "{key:?}");
-        for wrong in ["", "a", "a:b", "a:hmac-md5:c2VjcmV0", "a:hmac-sha256:", "a:hmac-sha256:!!", ":hmac-sha256:c2VjcmV0"] {
+        for wrong in
+            ["", "a", "a:b", "a:hmac-md5:c2VjcmV0", "a:hmac-sha256:", "a:hmac-sha256:!!", ":hmac-sha256:c2VjcmV0"]
+        {
             assert_eq!(wrong.parse::<Tsig>(), Err(TsigError), "{wrong}");
         }
     }

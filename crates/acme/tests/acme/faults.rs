@@ -13,7 +13,8 @@ async fn half_of_the_nonces_refused_costs_no_certificate() {
         return;
     }
     let authority = Authority::start(Temper { refused_nonces: 50, ..Temper::default() }).await;
-    let running = Running::start(authority.settings(), &authority.house, &[&["a.example", "b.example"], &["c.example"]]);
+    let running =
+        Running::start(authority.settings(), &authority.house, &[&["a.example", "b.example"], &["c.example"]]);
     running.certificate("a.example", None).await;
     running.certificate("c.example", None).await;
     assert!(authority.house.is_empty());
@@ -56,8 +57,11 @@ async fn a_refused_name_is_told_of_and_tried_more_and_more_rarely() {
     let running = Running::start(settings.clone(), &authority.house, &[&["a.example"], &["b.example"]]);
     let first = running.status("a.example", |status| status.trouble.is_some()).await.trouble.unwrap();
     assert!(first.said.contains("http-01") && first.said.contains("a.example: "), "{first:?}");
-    let third =
-        running.status("a.example", |status| status.trouble.as_ref().is_some_and(|t| t.times == 3)).await.trouble.unwrap();
+    let third = running
+        .status("a.example", |status| status.trouble.as_ref().is_some_and(|t| t.times == 3))
+        .await
+        .trouble
+        .unwrap();
     assert_eq!(third.since, first.since);
     // Half a second, doubled twice, a quarter less at most.
     assert!(third.next > SystemTime::now() + Duration::from_millis(1000), "{third:?}");
@@ -113,7 +117,8 @@ async fn after_a_restart_of_both_the_account_is_made_anew() {
     authority.stop();
     authority.resume();
     let account = || fs::read_to_string(authority.data().join("account.json")).unwrap();
-    let running = Running::start(authority.settings(), &authority.house, &[&["a.example"], &["b.example"], &["c.example"]]);
+    let running =
+        Running::start(authority.settings(), &authority.house, &[&["a.example"], &["b.example"], &["c.example"]]);
     running.certificate("b.example", None).await;
     running.certificate("c.example", None).await;
     assert_ne!(account(), before);

@@ -70,7 +70,11 @@ impl Shelf for House {
 
     fn coming(&self, names: &NameSet, is_coming: bool) {
         let mut coming = self.coming.lock().unwrap();
-        if is_coming { coming.insert(names.clone()) } else { coming.remove(names) };
+        if is_coming {
+            coming.insert(names.clone())
+        } else {
+            coming.remove(names)
+        };
     }
 }
 
@@ -112,6 +116,7 @@ pub(crate) fn settings(directory: &str, root: &Path, folder: &Path) -> Settings 
             poll: Duration::from_millis(50),
             look: Duration::from_millis(300),
             dns: Duration::from_secs(20),
+            young: Duration::ZERO,
             ..Pace::default()
         },
     }
@@ -153,7 +158,11 @@ impl Running {
     }
 
     /// The certificate for a name, when there is one that is not `old`.
-    pub(crate) async fn certificate(&self, name: &str, old: Option<&CertificateDer<'static>>) -> CertificateDer<'static> {
+    pub(crate) async fn certificate(
+        &self,
+        name: &str,
+        old: Option<&CertificateDer<'static>>,
+    ) -> CertificateDer<'static> {
         let board = self.board.clone();
         let house = Arc::clone(&self.house);
         until(|| house.serves(name).filter(|now| Some(now) != old), || format!("{name}: {:?}", board.read())).await
