@@ -1,5 +1,8 @@
 //! What is known of each set of names, and what is to be done next: a pure function of what was heard and of time.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -310,7 +313,3 @@ fn stored(trouble: &Trouble) -> StoredTrouble {
     let Trouble { since, times, said, next } = trouble;
     StoredTrouble { since: seconds(*since), times: *times, said: said.clone(), next: seconds(*next) }
 }
-
-#[cfg(test)]
-#[path = "ledger_tests.rs"]
-mod tests;
