@@ -1,8 +1,10 @@
 //! How each set of names stands, for people.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use httpdate::HttpDate;
 use tokio::sync::watch;
 
 use crate::names::NameSet;
@@ -36,6 +38,16 @@ pub struct Trouble {
     pub said: String,
     /// When it is tried again.
     pub next: SystemTime,
+}
+
+impl fmt::Display for Trouble {
+    /// What people are told: what was said, how often it failed since when, and when it is tried again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { since, times, said, next } = self;
+        let date = |at: &SystemTime| HttpDate::from(*at);
+        let plural = if *times == 1 { "" } else { "s" };
+        write!(f, "{said}; {times} failure{plural} since {}, next try at {}", date(since), date(next))
+    }
 }
 
 /// Where all of it is posted.

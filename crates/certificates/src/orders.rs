@@ -23,6 +23,8 @@ pub struct Orders {
 pub(crate) struct Brought {
     pub(crate) certificates: BTreeMap<NameSet, Arc<Certificate>>,
     pub(crate) coming: BTreeMap<NameSet, bool>,
+    /// Those that no route has, and that are on their way because somebody was asked.
+    pub(crate) demanded: BTreeSet<NameSet>,
     pub(crate) problems: BTreeMap<NameSet, Arc<str>>,
 }
 
@@ -65,6 +67,17 @@ impl Orders {
     pub fn coming(&self, names: &NameSet, is_coming: bool) {
         self.change(|brought| {
             brought.coming.insert(names.clone(), is_coming);
+        });
+    }
+
+    /// Whether the first certificate for these names, which no route has, is on its way.
+    pub fn coming_on_demand(&self, names: &NameSet, is_coming: bool) {
+        self.change(|brought| {
+            if is_coming {
+                brought.demanded.insert(names.clone());
+            } else {
+                brought.demanded.remove(names);
+            }
         });
     }
 

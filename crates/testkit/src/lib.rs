@@ -6,6 +6,7 @@
 //! | [`client`] | a raw downstream: bytes as they are, responses read strictly |
 //! | [`load`] | many clients for some time, every request of theirs counted |
 //! | [`engine`] | a fake Docker engine: the real protocol, containers on paper |
+//! | [`pebble`] | a real ACME authority |
 //! | [`strict`] | what a strict origin accepts |
 //! | [`message`] | heads, looked at |
 //! | [`pattern`] | large bodies, made and compared piece by piece |
@@ -19,6 +20,7 @@ pub mod engine;
 pub mod load;
 pub mod message;
 pub mod pattern;
+pub mod pebble;
 pub mod replica;
 pub mod strict;
 pub mod wait;

@@ -1,12 +1,12 @@
 //! The cell in which certificates are published and chosen: few write, any number read, and nobody waits.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoClientAuth;
 use rustls::{Error, ServerConfig};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::certificate::{self, CertificateError};
 use crate::challenges::{self, Challenges, PROTOCOL};
@@ -63,7 +63,20 @@ pub struct Vault {
     upstreams: Upstreams,
     root: ArcSwapOption<String>,
     news: watch::Sender<()>,
+    questions: OnceLock<mpsc::Sender<Question>>,
 }
+
+/// May a name that nobody here has get a certificate?
+#[derive(Debug)]
+pub struct Question {
+    /// The name, in its [`normal`](crate::name::normal) form.
+    pub name: Box<str>,
+    /// Where the answer goes: with a yes [`Vault::choose`] says [`Choice::Soon`] from then on.
+    pub answer: oneshot::Sender<bool>,
+}
+
+/// Most questions that wait. Who comes then is refused, as if nobody could be asked.
+const QUESTIONS: usize = 64;
 
 impl Vault {
     /// A vault with nothing in it. Whoever comes before the first [`publish`](Self::publish) waits.
@@ -84,6 +97,7 @@ impl Vault {
             upstreams: Upstreams::new(news.clone())?,
             root: ArcSwapOption::empty(),
             news,
+            questions: OnceLock::new(),
         }))
     }
 
@@ -144,6 +158,21 @@ impl Vault {
     /// The answer to whoever asks for `/.well-known/acme-challenge/<token>` (RFC 8555 8.3); None where nobody waits for one.
     pub fn token(&self, token: &str) -> Option<Arc<str>> {
         self.challenges.tokens.load().get(token).cloned()
+    }
+
+    /// Asks whether `name`, for which [`choose`](Self::choose) said [`Choice::Refuse`], may get a certificate: after a yes it is
+    /// chosen again. None where nobody can be asked, or too many ask. Who dropped the sender has said no.
+    pub fn ask(&self, name: &str) -> Option<oneshot::Receiver<bool>> {
+        let questions = self.questions.get()?;
+        let (answer, answered) = oneshot::channel();
+        let name = name::normal(name)?.into();
+        questions.try_send(Question { name, answer }).ok().map(|()| answered)
+    }
+
+    /// The questions of handshakes, for whoever answers them. There is one who does: None for the second.
+    pub fn questions(&self) -> Option<mpsc::Receiver<Question>> {
+        let (asks, questions) = mpsc::channel(QUESTIONS);
+        self.questions.set(asks).ok().map(|()| questions)
     }
 
     /// The certificates as they are now.

@@ -6,9 +6,9 @@ use divisi_acme::Settings;
 use hyper::StatusCode;
 
 use crate::authority::{Authority, Temper};
-use crate::has;
 use crate::server::Front;
 use crate::stage::{Running, until};
+use divisi_testkit::pebble::has;
 
 /// Some time around now in RFC 3339.
 fn at(days: i64) -> String {
@@ -48,7 +48,7 @@ async fn a_certificate_is_renewed_when_the_authority_wishes_and_says_what_it_rep
     *front.whims.window.lock().unwrap() = Some((at(-2), at(-1)));
     let running = Running::start(settings, &authority.house, &[&["a.example"]]);
     let second = running.certificate("a.example", Some(&first)).await;
-    assert_eq!(*front.whims.replaced.lock().unwrap(), [id.clone()]);
+    assert_eq!(*front.whims.replaced.lock().unwrap(), std::slice::from_ref(&id));
     *front.whims.window.lock().unwrap() = Some((at(20), at(21)));
     let is_asked = || front.whims.asked.lock().unwrap().iter().any(|asked| *asked != id).then_some(());
     until(is_asked, || "it does not ask about the new one".to_owned()).await;

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use crate::authority::{Authority, Temper};
-use crate::has;
 use crate::stage::{House, Running, settings};
+use divisi_testkit::pebble::has;
 
 /// Allows names that begin with `good`, and does not answer for those that begin with `slow`.
 struct Judge {

@@ -1,15 +1,17 @@
 //! dns-01: by a program, and by updates to a real DNS server.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use divisi_acme::{Dns, Kind};
 
-use crate::authority::{Authority, Temper, end, free_port, local, wait};
-use crate::has;
+use divisi_testkit::pebble::{end, free_port, has, local};
+use divisi_testkit::wait::until;
+
+use crate::authority::{Authority, Temper};
 use crate::stage::Running;
 
 /// A program that tells the DNS server of Pebble what to answer.
@@ -40,7 +42,7 @@ async fn a_wildcard_by_a_program() {
     }
     let authority = Authority::start(Temper::default()).await;
     let mut settings = authority.settings();
-    settings.dns = Some(Dns::Hook(hook(authority.folder.path(), authority.dns_management)));
+    settings.dns = Some(Dns::Hook(hook(authority.folder.path(), authority.pebble.dns_management)));
     // The wildcard by dns-01, the other one as usual.
     let running = Running::start(settings, &authority.house, &[&["*.a.example", "b.example"]]);
     let one = running.certificate("*.a.example", None).await;
@@ -96,8 +98,7 @@ impl Knot {
         let mut command = Command::new(if Path::new("/usr/sbin/knotd").exists() { "/usr/sbin/knotd" } else { "knotd" });
         command.arg("-c").arg(path.join("knot.conf"));
         let server = command.stderr(log.try_clone().unwrap()).stdout(log).spawn().unwrap();
-        let tell = || fs::read_to_string(path.join("log")).unwrap();
-        wait(|| std::net::TcpStream::connect(addr).is_ok(), tell);
+        until("Knot DNS listens", || TcpStream::connect(addr).is_ok());
         Self { server, addr }
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use crate::authority::{Authority, Temper};
-use crate::has;
 use crate::stage::Running;
+use divisi_testkit::pebble::has;
 
 #[tokio::test]
 async fn half_of_the_nonces_refused_costs_no_certificate() {
@@ -51,7 +51,7 @@ async fn a_refused_name_is_told_of_and_tried_more_and_more_rarely() {
     if !has("pebble") {
         return;
     }
-    let authority = Authority::start(Temper { has_http: false, ..Temper::default() }).await;
+    let authority = Authority::start_without_http(Temper::default()).await;
     let mut settings = authority.settings();
     settings.challenge = Some(divisi_acme::Kind::Http01);
     let running = Running::start(settings.clone(), &authority.house, &[&["a.example"], &["b.example"]]);
@@ -90,12 +90,12 @@ async fn an_authority_that_is_away_is_found_when_it_comes_and_what_is_there_is_s
     let running = Running::start(authority.settings(), &authority.house, &[&["a.example"]]);
     let trouble = running.status("a.example", |status| status.trouble.is_some()).await.trouble.unwrap();
     assert!(trouble.said.contains("cannot connect to 127.0.0.1:"), "{trouble:?}");
-    authority.resume();
+    authority.pebble.resume();
     let first = running.certificate("a.example", None).await;
     running.status("a.example", |status| status.trouble.is_none()).await;
     running.kill().await;
 
-    authority.stop();
+    authority.pebble.stop();
     authority.house.certificates.lock().unwrap().clear();
     let running = Running::start(authority.settings(), &authority.house, &[&["a.example"], &["b.example"]]);
     assert_eq!(running.certificate("a.example", None).await, first, "from the folder");
@@ -114,8 +114,8 @@ async fn after_a_restart_of_both_the_account_is_made_anew() {
     let account = || fs::read_to_string(authority.data().join("account.json")).unwrap();
     let before = account();
     running.kill().await;
-    authority.stop();
-    authority.resume();
+    authority.pebble.stop();
+    authority.pebble.resume();
     let account = || fs::read_to_string(authority.data().join("account.json")).unwrap();
     let running =
         Running::start(authority.settings(), &authority.house, &[&["a.example"], &["b.example"], &["c.example"]]);

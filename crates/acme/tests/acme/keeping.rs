@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::authority::{Authority, Temper};
-use crate::has;
 use crate::stage::{Running, until};
+use divisi_testkit::pebble::has;
 
 fn files(folder: &Path) -> Vec<String> {
     let mut all: Vec<_> =

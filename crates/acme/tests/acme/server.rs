@@ -23,7 +23,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::authority::{Authority, local};
+use divisi_testkit::pebble::local;
+
+use crate::authority::Authority;
 
 /// What it does beside passing on.
 #[derive(Debug, Default)]
@@ -51,10 +53,10 @@ pub(crate) struct Front {
 impl Front {
     /// In front of that one, whose certificate it has, too.
     pub(crate) async fn start(authority: &Authority) -> Self {
-        let folder = authority.folder.path();
+        let folder = authority.pebble.folder();
         let acceptor = acceptor(folder);
         let connector = connector(folder);
-        let behind = local(authority.port());
+        let behind = local(authority.pebble.port());
         let whims = Arc::new(Whims::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::authority::{Authority, Temper};
-use crate::has;
 use crate::stage::{House, Running};
+use divisi_testkit::pebble::has;
 
 #[tokio::test]
 async fn two_on_one_folder_order_once() {
@@ -22,8 +22,8 @@ async fn two_on_one_folder_order_once() {
         assert_eq!(two.certificate(name, None).await, certificate);
     }
     assert_eq!(authority.orders(), 2);
-    assert_eq!(authority.logged("There are now 1 accounts"), 1, "one account");
-    assert_eq!(authority.logged("There are now 2 accounts"), 0, "one account");
+    assert_eq!(authority.pebble.logged("There are now 1 accounts"), 1, "one account");
+    assert_eq!(authority.pebble.logged("There are now 2 accounts"), 0, "one account");
 }
 
 #[tokio::test]

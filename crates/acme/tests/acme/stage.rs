@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) struct House {
     pub(crate) coming: Mutex<HashSet<NameSet>>,
     pub(crate) shown: Mutex<Vec<&'static str>>,
     pub(crate) put: Mutex<Vec<NameSet>>,
+    /// Whether connections for http-01 are closed at once.
+    pub(crate) is_deaf: AtomicBool,
 }
 
 impl Stage for House {

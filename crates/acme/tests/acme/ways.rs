@@ -3,8 +3,8 @@
 use divisi_acme::{ExternalAccount, Kind, Secret};
 
 use crate::authority::{Authority, Temper};
-use crate::has;
 use crate::stage::Running;
+use divisi_testkit::pebble::has;
 
 #[tokio::test]
 async fn two_names_share_a_certificate_by_http_01() {
@@ -42,7 +42,7 @@ async fn where_http_01_fails_tls_alpn_01_follows() {
     if !has("pebble") {
         return;
     }
-    let authority = Authority::start(Temper { has_http: false, ..Temper::default() }).await;
+    let authority = Authority::start_without_http(Temper::default()).await;
     let running = Running::start(authority.settings(), &authority.house, &[&["a.example"]]);
     running.certificate("a.example", None).await;
     assert_eq!(*authority.house.shown.lock().unwrap(), ["http-01", "tls-alpn-01"]);
