@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use divisi_acme::pki_types::{CertificateDer, PrivateKeyDer};
 use divisi_acme::{Asker, Board, Seams, Settings, Shelf, Stage, asking};
 use divisi_tls::{Certificate, Question, Source, Vault};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::{error, warn};
 
 use crate::orders::{NameSet, Orders};
@@ -19,7 +21,7 @@ pub async fn run(settings: Settings, vault: Arc<Vault>, orders: Arc<Orders>, boa
     // Without anybody to ask, unknown names are refused at once.
     let questions = settings.ask.as_ref().and_then(|_| vault.questions());
     let (want, wanted) = watch::channel(Arc::default());
-    let bench = Arc::new(Bench { vault, orders, sets: Mutex::default() });
+    let bench = Arc::new(Bench { vault: Arc::clone(&vault), orders, sets: Mutex::default() });
     let stage = Arc::clone(&bench) as Arc<dyn Stage>;
     let shelf = Arc::clone(&bench) as Arc<dyn Shelf>;
     let seams = Seams { wanted, asker: asker.clone(), demands, stage, shelf, board: board.clone() };
@@ -27,7 +29,7 @@ pub async fn run(settings: Settings, vault: Arc<Vault>, orders: Arc<Orders>, boa
         divisi_acme::run(settings, seams),
         bench.translate(&want),
         bench.complain(&board),
-        answer(questions, asker),
+        answer(questions, &asker, &vault),
     );
 }
 
@@ -169,21 +171,39 @@ impl Shelf for Bench {
     }
 }
 
+/// How long a handshake waits for its name to be on its way, once that was allowed.
+const BEGIN: Duration = Duration::from_secs(5);
+
 /// Answers handshakes for names that nobody here has.
-async fn answer(questions: Option<mpsc::Receiver<Question>>, asker: Asker) {
+async fn answer(questions: Option<mpsc::Receiver<Question>>, asker: &Asker, vault: &Arc<Vault>) {
     let Some(mut questions) = questions else { return };
     let mut asked = JoinSet::new();
     loop {
         tokio::select! {
             question = questions.recv() => {
                 let Some(Question { name, answer }) = question else { return };
-                let asker = asker.clone();
+                let (asker, vault) = (asker.clone(), Arc::clone(vault));
                 asked.spawn(async move {
+                    let may = asker.may(&name).await && timeout(BEGIN, begun(&vault, &name)).await.is_ok();
                     // Nobody waits any more: that is no harm.
-                    let _ = answer.send(asker.may(&name).await);
+                    let _ = answer.send(may);
                 });
             }
             Some(_) = asked.join_next() => {}
+        }
+    }
+}
+
+/// Waits until there is a certificate for the name, or it is on its way.
+async fn begun(vault: &Vault, name: &str) {
+    let mut news = vault.news();
+    loop {
+        let is_there = {
+            let ring = vault.load();
+            ring.own(name).is_some() || ring.is_coming(name)
+        };
+        if is_there || news.changed().await.is_err() {
+            return;
         }
     }
 }
