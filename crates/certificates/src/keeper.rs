@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use crate::Settings;
 use crate::assemble;
 use crate::disk::{Disk, News};
-use crate::local::{Local, is_folder};
+use crate::local::Local;
 use crate::orders::Orders;
 use crate::wishes::Wishes;
 
@@ -45,7 +45,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) async fn new(settings: Settings, vault: Arc<Vault>, orders: Arc<Orders>) -> Self {
         let Settings { folder, data, local_authority, acme } = settings;
-        if let Some(folder) = folder.as_ref().filter(|folder| is_folder(folder)) {
+        if let Some(folder) = folder.as_ref().filter(|folder| folder.is_dir()) {
             info!("certificates from {}", folder.display());
         }
         let open = move || local_authority.then(|| Local::open(data.as_deref()));
@@ -212,3 +212,6 @@ fn tell(last: &Keyring, next: &Keyring) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,6 @@
 //! It is unconstrained (RFC 5280 4.2.1.10): what is permitted there are domains, and names without a dot are in none.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,6 +79,13 @@ impl Local {
         let Some(folder) = data else {
             return Self::made(now).map(|(local, _)| local);
         };
+        if !folder.is_dir() {
+            info!(
+                "the local authority is kept in memory only, as there is no folder {}: mount a volume there",
+                folder.display()
+            );
+            return Self::made(now).map(|(local, _)| local);
+        }
         match Self::kept(&folder.join(FILE), now) {
             Err(problem @ (LocalError::File { .. } | LocalError::Content { .. })) => {
                 warn!(
@@ -209,11 +215,6 @@ fn part(text: &str, label: &str) -> Option<String> {
     let from = text.find(&begin)?;
     let to = text[from..].find(&end)? + from + end.len();
     Some(format!("{}\n", &text[from..to]))
-}
-
-/// Whether a folder is there, for who named it.
-pub(crate) fn is_folder(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|about| about.is_dir())
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! What there is.
 
+use std::time::SystemTime;
+
 use divisi_discovery::Sighting;
 use divisi_labels::{Outcome, Verdict};
 use divisi_model::route::{self, Route};
 use divisi_model::{EngineState, Moment};
 
+use super::certificate::certificate;
 use super::world::{Group, World};
-use crate::api::snapshot::{Claim, Conflict, Engine, Fallback, Mistake, Requests, Service, Snapshot, Unrouted};
+use crate::api::snapshot::{
+    Certificate, Claim, Conflict, Engine, Fallback, Mistake, Requests, Service, Snapshot, Unrouted,
+};
 use crate::api::{self, Advice};
 
 /// What there is.
@@ -22,6 +27,7 @@ pub(crate) fn snapshot(world: &World, engine: &EngineState, version: &str) -> Sn
         conflicts: snapshot.routes().conflicts().iter().map(conflict).collect(),
         unrouted: unrouted(world),
         mistakes: mistakes(world),
+        certificates: certificates(world),
     }
 }
 
@@ -116,6 +122,11 @@ fn mistakes(world: &World) -> Vec<Mistake> {
         sighting.verdicts.iter().filter_map(mistake).collect::<Vec<_>>()
     };
     world.sightings.iter().flat_map(of).collect()
+}
+
+fn certificates(world: &World) -> Vec<Certificate> {
+    let now = SystemTime::now();
+    world.certificates.names.iter().map(|listing| certificate(listing, now)).collect()
 }
 
 fn name(project: &str, service: &str) -> String {

@@ -30,7 +30,9 @@ fn key_exchange_withstands_quantum_computers() {
     let vault = vault(&authority, &["web.test"]);
     let client = Arc::new(authority.client(BOTH));
     let done = meet(&vault, &client, "web.test").done();
-    let group = |group: Option<&'static dyn rustls::crypto::SupportedKxGroup>| group.map(|group| group.name());
+    let group = |group: Option<&'static dyn rustls::crypto::SupportedKxGroup>| {
+        group.map(rustls::crypto::SupportedKxGroup::name)
+    };
     assert_eq!(group(done.server.negotiated_key_exchange_group()), Some(NamedGroup::X25519MLKEM768));
     let outward = rustls::crypto::aws_lc_rs::default_provider();
     assert_eq!(outward.kx_groups[0].name(), NamedGroup::X25519MLKEM768, "offered to replicas, too");

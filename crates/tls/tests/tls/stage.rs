@@ -97,6 +97,23 @@ pub(crate) fn meet(vault: &Vault, client: &Arc<ClientConfig>, name: &'static str
     meet_as(vault, client)
 }
 
+/// How a client is served who names nobody in particular.
+pub(crate) fn served(vault: &Vault) -> Arc<ServerConfig> {
+    match vault.choose(None, [].into_iter(), Speaks::Http) {
+        Choice::Serve { config, .. } => config,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A client comes to a server that is not the vault's.
+pub(crate) fn meet_with(config: &Arc<ServerConfig>, client: &Arc<ClientConfig>, name: &'static str) -> Done {
+    let name = ServerName::try_from(name).expect("a name");
+    let client = ClientConnection::new(Arc::clone(client), name).expect("a client");
+    let server = ServerConnection::new(Arc::clone(config)).expect("a server");
+    let (client, server) = talk(client, server).expect("a handshake");
+    Done { client, server, client_authority: None, is_challenge: false }
+}
+
 pub(crate) fn meet_as(vault: &Vault, mut client: ClientConnection) -> Met {
     let mut acceptor = Acceptor::default();
     let accepted = loop {
