@@ -1,6 +1,5 @@
 //! What ACME is told at start.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,8 +59,8 @@ pub enum Dns {
     Hook(PathBuf),
     /// By asking the server of the zone (RFC 2136).
     Update {
-        /// The primary server.
-        server: SocketAddr,
+        /// The primary server: its name or address, and the port.
+        server: String,
         /// The key that says that we may (RFC 8945), if it wants one.
         key: Option<Tsig>,
     },

@@ -8,7 +8,7 @@ use rustls::server::NoClientAuth;
 use rustls::{Error, ServerConfig};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::certificate::{self, CertificateError};
+use crate::certificate::CertificateError;
 use crate::challenges::{self, Challenges, PROTOCOL};
 use crate::client_authority::{AuthorityError, ClientAuthority};
 use crate::configs::{self, Configs, Resolver};
@@ -223,14 +223,14 @@ impl Vault {
     /// From now on an ACME authority that asks by ALPN whether `name` is ours gets this certificate (RFC 8737 3).
     ///
     /// # Errors
-    /// Certificate and key do not belong together.
+    /// The key cannot be used.
     pub fn set_challenge(
         &self,
         name: &str,
         certificate: CertificateDer<'static>,
         key: PrivateKeyDer<'static>,
     ) -> Result<(), CertificateError> {
-        let signing = certificate::signing(vec![certificate], key)?;
+        let signing = challenges::signing(certificate, key)?;
         if let Some(name) = name::normal(name) {
             challenges::with(&self.challenges.certificates, &name, Some(&signing));
         }

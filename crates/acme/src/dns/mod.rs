@@ -13,7 +13,6 @@ mod tsig;
 mod update;
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,15 +52,15 @@ pub enum DnsError {
     Slow(Duration),
     /// The server does not answer.
     #[error("{0}: {1}")]
-    Server(SocketAddr, #[source] io::Error),
+    Server(String, #[source] io::Error),
     /// The server answers nonsense.
     #[error("{0} answers something that is no DNS message")]
-    Nonsense(SocketAddr),
+    Nonsense(String),
     /// The server refuses.
     #[error("{server} answers {code} to the {what}")]
     Refused {
         /// The server.
-        server: SocketAddr,
+        server: String,
         /// As RFC 2136 2.2 and RFC 8945 3 call it.
         code: String,
         /// What was asked.
@@ -69,7 +68,7 @@ pub enum DnsError {
     },
     /// The server knows no zone for the name.
     #[error("{0} has no zone for {1}")]
-    NoZone(SocketAddr, String),
+    NoZone(String, String),
     /// The name cannot be put into a message.
     #[error("{0} is no name of the DNS")]
     Name(String),
@@ -96,7 +95,7 @@ impl Dns {
         let done = async {
             match self {
                 Self::Hook(program) => hook::call(program, change, name, value).await,
-                Self::Update { server, key } => update::change(*server, key.as_ref(), change, name, value).await,
+                Self::Update { server, key } => update::change(server, key.as_ref(), change, name, value).await,
             }
         };
         timeout(patience, done).await.unwrap_or(Err(DnsError::Slow(patience)))

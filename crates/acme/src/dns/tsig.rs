@@ -4,8 +4,6 @@ use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use thiserror::Error;
 
 use super::DnsError;
@@ -51,9 +49,9 @@ impl FromStr for Tsig {
             "hmac-sha512" => Algorithm::Sha512,
             _ => return Err(TsigError),
         };
-        let secret = BASE64_STANDARD.decode(secret.trim()).ok().filter(|secret| !secret.is_empty()).ok_or(TsigError)?;
+        let secret = Secret::from_base64(secret).ok_or(TsigError)?;
         put_name(&mut Vec::new(), name).map_err(|_| TsigError)?;
-        Ok(Self { name: name.to_ascii_lowercase(), algorithm, secret: Secret::new(secret) })
+        Ok(Self { name: name.to_ascii_lowercase(), algorithm, secret })
     }
 }
 

@@ -1,6 +1,5 @@
 //! Changes a record by asking the server of its zone (RFC 2136), over TCP, and waits until that server answers with it.
 
-use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,7 +16,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// Puts the TXT record there, or takes it away.
 pub(super) async fn change(
-    server: SocketAddr,
+    server: &str,
     key: Option<&Tsig>,
     change: Change,
     name: &str,
@@ -36,7 +35,7 @@ pub(super) async fn change(
 }
 
 /// The zone of the server that `name` is in: whose SOA it gives, as an answer or beside the answer that there is none.
-async fn zone(server: SocketAddr, name: &str) -> Result<String, DnsError> {
+async fn zone(server: &str, name: &str) -> Result<String, DnsError> {
     let answer = ask(server, &message::begin(fastrand::u16(..), Opcode::Query, name, SOA, 0)?).await?;
     // 3: the name does not exist, which it need not yet.
     if !matches!(answer.code, 0 | 3) {
@@ -44,7 +43,7 @@ async fn zone(server: SocketAddr, name: &str) -> Result<String, DnsError> {
     }
     let is_above = |zone: &str| name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     let soa = answer.records.into_iter().find(|record| record.kind == SOA && is_above(&record.name));
-    soa.map(|record| record.name).ok_or_else(|| DnsError::NoZone(server, name.to_owned()))
+    soa.map(|record| record.name).ok_or_else(|| DnsError::NoZone(server.to_owned(), name.to_owned()))
 }
 
 /// RFC 2136 2.5.1 and 2.5.4
@@ -61,14 +60,14 @@ fn update(zone: &str, key: Option<&Tsig>, change: Change, name: &str, value: &st
     Ok(message)
 }
 
-async fn has(server: SocketAddr, name: &str, value: &str) -> Result<bool, DnsError> {
+async fn has(server: &str, name: &str, value: &str) -> Result<bool, DnsError> {
     let answer = ask(server, &message::begin(fastrand::u16(..), Opcode::Query, name, TXT, 0)?).await?;
     let data = message::text(value);
     Ok(answer.records.iter().any(|record| record.kind == TXT && record.data == data))
 }
 
 /// RFC 1035 4.2.2: over TCP a message has its length in front.
-async fn ask(server: SocketAddr, message: &[u8]) -> Result<Answer, DnsError> {
+async fn ask(server: &str, message: &[u8]) -> Result<Answer, DnsError> {
     let exchange = async {
         let mut stream = TcpStream::connect(server).await?;
         let length = u16::try_from(message.len()).expect("a name, a value and a signature are short").to_be_bytes();
@@ -77,13 +76,15 @@ async fn ask(server: SocketAddr, message: &[u8]) -> Result<Answer, DnsError> {
         stream.read_exact(&mut answer).await?;
         Ok(answer)
     };
-    let bytes = exchange.await.map_err(|error| DnsError::Server(server, error))?;
+    let bytes = exchange.await.map_err(|error| DnsError::Server(server.to_owned(), error))?;
     let id = u16::from_be_bytes([message[0], message[1]]);
-    message::read(&bytes).filter(|answer| answer.id == id && !answer.is_cut).ok_or(DnsError::Nonsense(server))
+    message::read(&bytes)
+        .filter(|answer| answer.id == id && !answer.is_cut)
+        .ok_or_else(|| DnsError::Nonsense(server.to_owned()))
 }
 
 /// RFC 2136 2.2, RFC 8945 3
-fn refused(server: SocketAddr, code: u8, what: &'static str) -> DnsError {
+fn refused(server: &str, code: u8, what: &'static str) -> DnsError {
     let code = match code {
         1 => "FORMERR".to_owned(),
         2 => "SERVFAIL".to_owned(),
@@ -94,5 +95,5 @@ fn refused(server: SocketAddr, code: u8, what: &'static str) -> DnsError {
         10 => "NOTZONE".to_owned(),
         code => format!("code {code}"),
     };
-    DnsError::Refused { server, code, what }
+    DnsError::Refused { server: server.to_owned(), code, what }
 }

@@ -113,7 +113,7 @@ async fn by_update(algorithm: &str) {
     let mut settings = authority.settings();
     settings.challenge = Some(Kind::Dns01);
     let key = format!("divisi:{algorithm}:{SECRET}").parse().unwrap();
-    settings.dns = Some(Dns::Update { server: knot.addr, key: Some(key) });
+    settings.dns = Some(Dns::Update { server: knot.addr.to_string(), key: Some(key) });
     assert!(!format!("{settings:?}").contains(&SECRET[..8]));
     // Two records of one name at the same time.
     let running = Running::start(settings, &authority.house, &[&["*.a.example", "a.example"]]);
@@ -141,12 +141,13 @@ async fn a_wrong_key_is_told_of() {
     let knot = Knot::start(folder.path(), "hmac-sha256");
     let authority = Authority::start(Temper { dns: Some(knot.addr), ..Temper::default() }).await;
     let mut settings = authority.settings();
-    settings.dns = Some(Dns::Update { server: knot.addr, key: Some("divisi:hmac-sha256:d3Jvbmc=".parse().unwrap()) });
+    settings.dns =
+        Some(Dns::Update { server: knot.addr.to_string(), key: Some("divisi:hmac-sha256:d3Jvbmc=".parse().unwrap()) });
     let running = Running::start(settings.clone(), &authority.house, &[&["*.a.example"]]);
     let trouble = running.status("*.a.example", |status| status.trouble.is_some()).await.trouble.unwrap();
     assert!(trouble.said.contains("NOTAUTH"), "{trouble:?}");
     running.kill().await;
-    settings.dns = Some(Dns::Update { server: knot.addr, key: None });
+    settings.dns = Some(Dns::Update { server: knot.addr.to_string(), key: None });
     let running = Running::start(settings, &authority.house, &[&["*.b.example"]]);
     let trouble = running.status("*.b.example", |status| status.trouble.is_some()).await.trouble.unwrap();
     assert!(trouble.said.contains("zone"), "{trouble:?}");

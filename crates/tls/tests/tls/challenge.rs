@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use divisi_tls::{Choice, Speaks, Vault};
+use rcgen::{CertificateParams, CustomExtension, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::stage::{Authority, BOTH, Met, meet, vault};
 
@@ -14,7 +16,7 @@ fn the_certificate_of_a_challenge_is_shown_to_who_asks_for_it_and_to_nobody_else
     asking.alpn_protocols = vec![b"acme-tls/1".to_vec()];
     let asking = Arc::new(asking);
     assert!(matches!(meet(&vault, &asking, "web.test"), Met::Refused), "before");
-    let (certificate, key) = challenger.signed(&["web.test"]);
+    let (certificate, key) = self_signed("web.test");
     vault.set_challenge("Web.test", certificate.clone(), key).expect("a challenge");
     let done = meet(&vault, &asking, "web.test").done();
     assert!(done.is_challenge);
@@ -25,6 +27,15 @@ fn the_certificate_of_a_challenge_is_shown_to_who_asks_for_it_and_to_nobody_else
     assert!(!usual.is_challenge, "who does not ask gets the usual one");
     vault.remove_challenge("web.test");
     assert!(matches!(meet(&vault, &asking, "web.test"), Met::Refused), "after");
+}
+
+/// As RFC 8737 3 wants it: with a critical extension that nobody else knows.
+fn self_signed(name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(&[7; 32])];
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("signed");
+    (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
 }
 
 #[test]
