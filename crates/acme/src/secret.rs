@@ -10,11 +10,6 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Hides these.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
-    }
-
     /// Decodes what authorities give in base64 for URLs (RFC 8555 7.3.4), or in the usual one. None for what is neither.
     pub fn from_base64(text: &str) -> Option<Self> {
         let text = text.trim().trim_end_matches('=');
