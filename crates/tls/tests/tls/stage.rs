@@ -172,9 +172,18 @@ pub(crate) fn talk(
 /// A server of its own, for the other direction.
 pub(crate) fn server(authority: &Authority, name: &str, protocols: &[&[u8]]) -> Arc<ServerConfig> {
     let (chain, key) = authority.signed(&[name]);
+    with_certificate(chain, key, protocols)
+}
+
+/// A server that shows this.
+pub(crate) fn with_certificate(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+    protocols: &[&[u8]],
+) -> Arc<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
-    let mut config = builder.with_single_cert(vec![chain], key).expect("a certificate");
+    let mut config = builder.with_single_cert(vec![certificate], key).expect("a certificate");
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Arc::new(config)
 }
