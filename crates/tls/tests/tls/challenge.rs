@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use divisi_tls::{Choice, Speaks, Vault};
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::PrivateKeyDer;
 
 use crate::stage::{Authority, BOTH, Met, meet, vault};
 
@@ -16,7 +16,7 @@ fn the_certificate_of_a_challenge_is_shown_to_who_asks_for_it_and_to_nobody_else
     asking.alpn_protocols = vec![b"acme-tls/1".to_vec()];
     let asking = Arc::new(asking);
     assert!(matches!(meet(&vault, &asking, "web.test"), Met::Refused), "before");
-    let (certificate, key) = self_signed("web.test");
+    let (certificate, key) = challenger.signed(&["web.test"]);
     vault.set_challenge("Web.test", certificate.clone(), key).expect("a challenge");
     let done = meet(&vault, &asking, "web.test").done();
     assert!(done.is_challenge);
@@ -29,13 +29,19 @@ fn the_certificate_of_a_challenge_is_shown_to_who_asks_for_it_and_to_nobody_else
     assert!(matches!(meet(&vault, &asking, "web.test"), Met::Refused), "after");
 }
 
-/// As RFC 8737 3 wants it: with a critical extension that nobody else knows.
-fn self_signed(name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+#[test]
+fn the_extension_that_nobody_else_knows_is_no_fault() {
+    // RFC 8737 3: it is critical.
+    let mut params = CertificateParams::new(["web.test".to_owned()]).expect("a name");
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(&[7; 32])];
     let key = KeyPair::generate().expect("a key");
-    let certificate = params.self_signed(&key).expect("signed");
-    (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+    let certificate = params.self_signed(&key).expect("signed").der().clone();
+    let vault = Vault::new().expect("a vault");
+    vault
+        .set_challenge("web.test", certificate, PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .expect("a challenge");
+    let choice = vault.choose(Some("web.test"), [&b"acme-tls/1"[..]].into_iter(), Speaks::Http);
+    assert!(matches!(choice, Choice::Challenge(_)), "{choice:?}");
 }
 
 #[test]
