@@ -12,7 +12,7 @@ use crate::settings::{Folder, Secure};
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// Where it listens; None for nowhere.
-    #[expect(dead_code, reason = "handed to the proxy as soon as that takes it")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "handed to the proxy as soon as that takes it"))]
     pub(crate) listen: Option<SocketAddr>,
     /// Where certificates come from. Without TLS for clients only the authorities of replicas are read.
     pub(crate) certificates: divisi_certificates::Settings,
@@ -33,7 +33,7 @@ pub(crate) fn prepare(settings: &Secure) -> Result<Prepared, StartError> {
         return Ok(Prepared { listen, certificates: divisi_certificates::Settings::default(), acme: None });
     }
     let unfit =
-        |source| StartError::AcmeRoots { path: settings.acme.roots().unwrap_or(Path::new("")).to_owned(), source };
+        |source| StartError::AcmeRoots { path: settings.acme.roots().map(Path::to_owned).unwrap_or_default(), source };
     let acme = settings.acme.settings(&settings.data.path).map_err(unfit)?;
     warn_missing(&settings.certificates, "certificates", "no certificates are read from files until it is");
     warn_missing(&settings.data, "data", "what should outlive divisi does not");
