@@ -53,7 +53,9 @@ pub enum Means {
 
 /// Why nobody can prove to be a replica.
 #[derive(Debug, Error)]
-#[error("{file}: {why}; no replica that trusts in this file (label divisi.ca) gets a request until it is mended")]
+#[error(
+    "{file}: {why}; no replica that trusts in this file (label divisi.upstream-ca) gets a request until it is mended"
+)]
 pub struct UpstreamError {
     /// The file that the label names.
     pub file: Arc<str>,
