@@ -15,13 +15,18 @@ use tracing::{error, warn};
 
 use crate::orders::{NameSet, Orders};
 
+/// Names beside a wildcard need not go without a certificate because the wildcard does.
+const NO_WILDCARD: &str = "a wildcard is certified by dns-01 only, which needs somebody who changes records: --acme-dns-hook or \
+                           --acme-dns-server";
+
 /// Orders what is wanted, for ever, and posts on `board` how that stands.
 pub async fn run(settings: Settings, vault: Arc<Vault>, orders: Arc<Orders>, board: Board) {
     let (asker, demands) = asking(&settings);
     // Without anybody to ask, unknown names are refused at once.
     let questions = settings.ask.as_ref().and_then(|_| vault.questions());
     let (want, wanted) = watch::channel(Arc::default());
-    let bench = Arc::new(Bench { vault: Arc::clone(&vault), orders, sets: Mutex::default() });
+    let (vault_of_bench, can_wildcards) = (Arc::clone(&vault), settings.dns.is_some());
+    let bench = Arc::new(Bench { vault: vault_of_bench, orders, can_wildcards, sets: Mutex::default() });
     let stage = Arc::clone(&bench) as Arc<dyn Stage>;
     let shelf = Arc::clone(&bench) as Arc<dyn Shelf>;
     let seams = Seams { wanted, asker: asker.clone(), demands, stage, shelf, board: board.clone() };
@@ -37,6 +42,8 @@ pub async fn run(settings: Settings, vault: Arc<Vault>, orders: Arc<Orders>, boa
 struct Bench {
     vault: Arc<Vault>,
     orders: Arc<Orders>,
+    /// Whether somebody can change records.
+    can_wildcards: bool,
     sets: Mutex<Sets>,
 }
 
@@ -63,7 +70,15 @@ impl Bench {
     fn understand(&self, all: &BTreeSet<NameSet>) -> Arc<[divisi_acme::NameSet]> {
         let mut wanted: HashMap<_, Vec<NameSet>> = HashMap::new();
         for names in all {
-            match divisi_acme::NameSet::new(names) {
+            let (possible, impossible): (NameSet, NameSet) =
+                names.iter().cloned().partition(|name| self.can_wildcards || !name.starts_with("*."));
+            if !impossible.is_empty() {
+                self.orders.problem(&impossible, Some(NO_WILDCARD));
+            }
+            if possible.is_empty() {
+                continue;
+            }
+            match divisi_acme::NameSet::new(&possible) {
                 Ok(ordered) => wanted.entry(ordered).or_default().push(names.clone()),
                 Err(problem) => {
                     warn!("acme: {problem}");

@@ -93,7 +93,8 @@ impl Orders {
     pub(crate) fn want(&self, wanted: BTreeSet<NameSet>) {
         let mut brought = self.lock();
         brought.coming.retain(|names, _| wanted.contains(names));
-        brought.problems.retain(|names, _| wanted.contains(names));
+        // Of some of the names that share a certificate, too.
+        brought.problems.retain(|names, _| wanted.iter().any(|wanted| names.is_subset(wanted)));
         drop(brought);
         self.wanted.send_if_modified(|last| {
             let is_other = **last != wanted;

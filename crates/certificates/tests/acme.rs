@@ -168,6 +168,23 @@ fn the_vault_shows_the_certificate_of_a_challenge() {
 }
 
 #[test]
+fn a_wildcard_that_cannot_be_had_does_not_keep_its_neighbours_from_theirs() {
+    if !has("pebble") {
+        return;
+    }
+    let stage = Stage::open(&["a.example", "*.a.example"]);
+    stage.start(|_| {});
+    until("the host is served", || stage.serves("a.example"));
+    let problem = |name: &str| {
+        let listing = stage.vault.status().names.into_iter().find(|listing| &*listing.name == name);
+        listing.and_then(|listing| listing.problem)
+    };
+    until("it is told", || problem("*.a.example").is_some_and(|problem| problem.contains("--acme-dns-hook")));
+    assert_eq!(problem("a.example"), None);
+    assert!(matches!(stage.choose("x.a.example"), Choice::Refuse), "nobody is held for what does not come");
+}
+
+#[test]
 fn what_is_wrong_is_told_with_the_name() {
     if !has("pebble") {
         return;
