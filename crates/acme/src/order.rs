@@ -18,6 +18,8 @@ use crate::settings::{Kind, Settings};
 
 /// The slowest polling.
 const SLOWEST: Duration = Duration::from_secs(10);
+/// The slowest polling that an authority can ask for.
+const RAREST: Duration = Duration::from_mins(1);
 
 /// Orders a certificate for `names`, which replaces another one where `replaces` says so, and shows on `stage` what the
 /// authority asks for. Names are verified by `kind`, but wildcards by dns-01.
@@ -31,11 +33,11 @@ pub(crate) async fn certificate(
 ) -> Result<Certificate, AcmeError> {
     let mut order = begin(session, settings, names, replaces).await?;
     let mut shown = Shown::new(stage, settings);
-    let verified = verify(&mut order, &mut shown, settings, kind).await;
+    let verified = verify(&mut order, session, &mut shown, settings, kind).await;
     shown.hide().await;
     verified?;
     let key = finalize(&mut order, names).await?;
-    let chain = receive(&mut order, settings).await?;
+    let chain = receive(&mut order, session, settings).await?;
     Ok(Certificate::read(key.serialize_pem() + &chain)?.must_be_for(names)?)
 }
 
@@ -55,7 +57,13 @@ async fn begin(
 }
 
 /// Has every name verified that is not yet.
-async fn verify(order: &mut Order, shown: &mut Shown<'_>, settings: &Settings, kind: Kind) -> Result<(), AcmeError> {
+async fn verify(
+    order: &mut Order,
+    session: &Session,
+    shown: &mut Shown<'_>,
+    settings: &Settings,
+    kind: Kind,
+) -> Result<(), AcmeError> {
     with_nonces!(fetch(order).await)?;
     // All of them are shown before the first is looked at, so that they are verified at the same time.
     for proof in proofs(order, kind, settings.dns.is_some()).await? {
@@ -69,7 +77,7 @@ async fn verify(order: &mut Order, shown: &mut Shown<'_>, settings: &Settings, k
             _ => Err(error.into()),
         };
     }
-    match settle(order, settings, |status| status != OrderStatus::Pending).await? {
+    match settle(order, session, settings, |status| status != OrderStatus::Pending).await? {
         // Some authorities say with the order what was wrong, some with the names; the names say it for each.
         (OrderStatus::Invalid | OrderStatus::Pending, _) => Err(unverified(order, kind).await),
         (OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid, _) => Ok(()),
@@ -184,6 +192,7 @@ fn type_name(kind: &ChallengeType) -> String {
 /// Asks the authority about the order until `is_settled`, and gives what is wrong with it, too.
 async fn settle(
     order: &mut Order,
+    session: &Session,
     settings: &Settings,
     is_settled: impl Fn(OrderStatus) -> bool,
 ) -> Result<(OrderStatus, Option<Problem>), AcmeError> {
@@ -195,10 +204,12 @@ async fn settle(
         if is_settled(status) {
             return Ok((status, error));
         }
-        if Instant::now() + pause > deadline {
+        // RFC 8555 7.5.1: as rarely as it wants, within reason.
+        let wait = session.wire.asked_to_wait().unwrap_or_default().min(RAREST).max(pause);
+        if Instant::now() + wait > deadline {
             return Err(AcmeError::Slow(limit));
         }
-        sleep(pause).await;
+        sleep(wait).await;
         pause = pause.mul_f32(1.5).min(SLOWEST);
     }
 }
@@ -212,11 +223,11 @@ async fn finalize(order: &mut Order, names: &NameSet) -> Result<KeyPair, AcmeErr
     Ok(key)
 }
 
-async fn receive(order: &mut Order, settings: &Settings) -> Result<String, AcmeError> {
+async fn receive(order: &mut Order, session: &Session, settings: &Settings) -> Result<String, AcmeError> {
     let status = order.state().status;
     if matches!(status, OrderStatus::Processing | OrderStatus::Ready) {
         let is_settled = |status| !matches!(status, OrderStatus::Processing | OrderStatus::Ready);
-        if let (_, Some(problem)) = settle(order, settings, is_settled).await? {
+        if let (_, Some(problem)) = settle(order, session, settings, is_settled).await? {
             return Err(AcmeError::Refused(problem));
         }
     }

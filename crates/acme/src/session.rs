@@ -42,6 +42,8 @@ pub(crate) fn is_bad_nonce(error: &Error) -> bool {
 /// The authority, and who we are to it.
 pub(crate) struct Session {
     pub(crate) account: Account,
+    /// The way to it, which knows what it asked of us.
+    pub(crate) wire: Wire,
 }
 
 /// Runs what blocks on a thread for that.
@@ -60,14 +62,14 @@ impl Session {
             Ok(Some(account)) => Ok(account),
             Err(error) => Err(error),
         };
-        (wire, opened.map(|account| Self { account }))
+        (wire.clone(), opened.map(|account| Self { account, wire }))
     }
 
     /// Speaks as the account in the folder, or not at all.
     pub(crate) async fn existing(settings: &Settings, store: &Store) -> Result<Option<Self>, AcmeError> {
         let wire = Wire::new(&settings.roots, settings.pace.patience);
         let account = existing(settings, store, &wire).await?;
-        Ok(account.map(|account| Self { account }))
+        Ok(account.map(|account| Self { account, wire }))
     }
 
     /// When the authority would like that certificate to be renewed, and how soon it wants to be asked again. None where it

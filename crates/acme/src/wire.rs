@@ -122,7 +122,8 @@ impl Wire {
         Self { tls: TlsConnector::from(Arc::clone(&roots.0)), patience, shared: Arc::default() }
     }
 
-    /// How long the last failed answer asked us to wait (RFC 8555 6.6), if it did.
+    /// How long the last answer asked us to wait, if it did: before we ask again (RFC 8555 7.5.1), or because we ask for too much
+    /// (6.6).
     pub(crate) fn asked_to_wait(&self) -> Option<Duration> {
         self.with(|shared| shared.asked_to_wait.take())
     }
@@ -153,7 +154,7 @@ impl Wire {
         let body = Limited::new(body, LONGEST).collect().await.map_err(broken)?.to_bytes();
         self.with(|shared| {
             shared.idle = Some((base, sender));
-            shared.asked_to_wait = if is_failure(head.status) { wait(&head.headers) } else { None };
+            shared.asked_to_wait = wait(&head.headers);
         });
         Ok(Response::from_parts(head, Full::new(body)))
     }

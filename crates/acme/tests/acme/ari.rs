@@ -104,3 +104,22 @@ async fn a_bad_day_in_html_is_told_of_by_its_status() {
     *front.whims.refusal.lock().unwrap() = None;
     running.certificate("a.example", None).await;
 }
+
+#[tokio::test]
+async fn an_order_is_asked_about_as_rarely_as_the_authority_wants_and_names_its_profile() {
+    if !has("pebble") {
+        return;
+    }
+    let (authority, front, mut settings) = front(Temper { is_slow: true, ..Temper::default() }).await;
+    *front.whims.window.lock().unwrap() = Some((at(20), at(21)));
+    settings.profile = Some("shortlived".to_owned());
+    // Of eight names one is certainly not looked at in the first moment.
+    let names: Vec<_> = (0..8).map(|number| format!("n{number}.example")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let running = Running::start(settings, &authority.house, &[&names]);
+    running.status("n0.example", |status| status.is_ordering).await;
+    running.certificate("n0.example", None).await;
+    assert_eq!(*front.whims.profiles.lock().unwrap(), ["shortlived"]);
+    let pauses = front.whims.polls.lock().unwrap().1.clone();
+    assert!(!pauses.is_empty() && pauses.iter().all(|pause| *pause >= Duration::from_millis(990)), "{pauses:?}");
+}

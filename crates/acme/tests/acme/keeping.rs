@@ -36,6 +36,28 @@ async fn a_restart_orders_nothing_and_nobody_else_can_read_the_folder() {
 }
 
 #[tokio::test]
+async fn another_address_of_mail_is_told_to_the_account_that_is_there() {
+    if !has("pebble") {
+        return;
+    }
+    let authority = Authority::start(Temper::default()).await;
+    let read = || -> serde_json::Value {
+        serde_json::from_slice(&fs::read(authority.data().join("account.json")).unwrap()).unwrap()
+    };
+    let running = Running::start(authority.settings(), &authority.house, &[&["a.example"]]);
+    running.certificate("a.example", None).await;
+    running.kill().await;
+    let before = read();
+    let mut settings = authority.settings();
+    settings.email = "me@divisi.example".to_owned();
+    let running = Running::start(settings, &authority.house, &[&["b.example"]]);
+    running.certificate("b.example", None).await;
+    let after = read();
+    assert_eq!((&after["contact"], &after["url"]), (&"me@divisi.example".into(), &before["url"]));
+    assert_eq!(after["credentials"], before["credentials"]);
+}
+
+#[tokio::test]
 async fn a_short_lived_certificate_is_renewed_at_two_thirds() {
     if !has("pebble") {
         return;

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -13,7 +14,7 @@ use divisi_acme::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::handshake;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -40,6 +41,10 @@ pub(crate) struct Whims {
     pub(crate) forgets_replaced: Mutex<bool>,
     /// What new orders are answered with.
     pub(crate) refusal: Mutex<Option<(StatusCode, &'static str, &'static str, String)>>,
+    /// The kinds of certificates that were ordered.
+    pub(crate) profiles: Mutex<Vec<String>>,
+    /// When an order was last said to be pending, and how long after that it was asked about again each time.
+    pub(crate) polls: Mutex<(Option<Instant>, Vec<Duration>)>,
     /// How many orders were refused.
     pub(crate) refused: Mutex<usize>,
 }
@@ -99,8 +104,14 @@ async fn answer(
         let refusal = Response::builder().status(status).header(RETRY_AFTER, wait).header(CONTENT_TYPE, kind);
         return refusal.body(Full::new(text.into())).unwrap();
     }
-    let replaces = if is_order { payload(&body)["replaces"].as_str().map(str::to_owned) } else { None };
+    let ordered = if is_order { payload(&body) } else { Value::Null };
+    let replaces = ordered["replaces"].as_str().map(str::to_owned);
+    whims.profiles.lock().unwrap().extend(ordered["profile"].as_str().map(str::to_owned));
     let (mut head, answer) = pass_on(Request::from_parts(head, Full::new(body)), connector, behind).await;
+    if path.starts_with("/my-order/") {
+        note_poll(whims, &answer);
+        head.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     if path != "/dir" && replaces.is_none() {
         return Response::from_parts(head, Full::new(answer));
     }
@@ -116,6 +127,15 @@ async fn answer(
     }
     head.headers.remove(CONTENT_LENGTH);
     Response::from_parts(head, Full::new(json.to_string().into()))
+}
+
+fn note_poll(whims: &Whims, answer: &[u8]) {
+    let order: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let mut polls = whims.polls.lock().unwrap();
+    if let Some(last) = polls.0.take() {
+        polls.1.push(last.elapsed());
+    }
+    polls.0 = (order["status"] == "pending").then(Instant::now);
 }
 
 async fn pass_on(
