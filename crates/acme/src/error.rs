@@ -55,6 +55,9 @@ pub enum AcmeError {
     /// The folder cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A mistake of ours.
+    #[error("divisi itself failed; please tell its authors what the log says")]
+    Panicked,
     /// Another divisi took over, because this one was asleep.
     #[error("another divisi on the same folder has taken over")]
     Overtaken,
@@ -115,7 +118,7 @@ impl Kind {
     }
 }
 
-/// What a problem document says, short enough for one line, and without what could disturb a terminal.
+/// What a problem document says.
 pub(crate) fn text(problem: &Problem) -> String {
     let mut text = problem.detail.clone().unwrap_or_else(|| "no reason".to_owned());
     for part in &problem.subproblems {
@@ -125,11 +128,13 @@ pub(crate) fn text(problem: &Problem) -> String {
     if let Some(kind) = &problem.r#type {
         text.push_str(&format!(" ({})", kind.trim_start_matches("urn:ietf:params:acme:error:")));
     }
-    let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
-    text.chars().map(clean).take(LONGEST).collect()
+    clean(&text, 500)
 }
 
-const LONGEST: usize = 500;
+/// The begin of a text in one line, and without what could disturb a terminal.
+pub(crate) fn clean(text: &str, longest: usize) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(longest).collect()
+}
 
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -168,6 +173,11 @@ mod tests {
         assert!(problem(r#"{"status":429}"#).is_rate_limit());
         let long = problem(&format!(r#"{{"detail":"{}"}}"#, "x".repeat(100_000)));
         assert!(long.to_string().len() < 600);
+    }
+
+    #[test]
+    fn no_text_of_others_has_lines_of_its_own() {
+        assert_eq!(clean("a\r\nb\u{1b}[0m", 5), "a  b ");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use instant_acme::CertificateIdentifier;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
@@ -12,7 +13,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::ask::{Asker, Demands};
 use crate::certificate::Certificate;
-use crate::error::AcmeError;
+use crate::error::{AcmeError, clean};
 use crate::ledger::{Job, Ledger};
 use crate::names::NameSet;
 use crate::schedule::{Now, Steadiness, Window};
@@ -25,6 +26,8 @@ use crate::work::{Outcome, Shop, Wish};
 
 /// Others are looked after this often while they work, or earlier if they die.
 const BUSY: Duration = Duration::from_secs(10);
+/// The most that is told of a failure.
+const LONGEST: usize = 1000;
 
 /// What this room shares with others.
 pub struct Seams {
@@ -117,7 +120,9 @@ enum Done {
     Ordered(NameSet, Outcome),
     /// Nobody wants that name any more.
     Undemanded(NameSet),
-    Asked(NameSet, Result<Option<(Window, Duration)>, AcmeError>),
+    Asked(NameSet, CertificateIdentifier<'static>, Result<Option<(Window, Duration)>, AcmeError>),
+    /// A mistake of ours.
+    Panicked(NameSet),
 }
 
 /// What is being done.
@@ -142,7 +147,7 @@ impl Tasks {
             Err(panicked) => {
                 error!("acme: {panicked}");
                 let names = self.names.remove(&panicked.id())?;
-                Some(Done::Ordered(names, Outcome::Failed(AcmeError::Overtaken, None)))
+                Some(Done::Panicked(names))
             }
         }
     }
@@ -162,7 +167,10 @@ impl Keeper {
             match job {
                 Job::Ask { names, id } => {
                     let of = names.clone();
-                    tasks.begin(names, async move { Done::Asked(of, shop.ask(&id).await) });
+                    tasks.begin(names, async move {
+                        let wish = shop.ask(&id).await;
+                        Done::Asked(of, id, wish)
+                    });
                 }
                 Job::Order { names, replaces, held, is_demanded } => {
                     if held.is_none() {
@@ -213,12 +221,17 @@ impl Keeper {
 
     async fn done(&mut self, done: Done) {
         match done {
-            Done::Asked(names, wish) => {
+            Done::Panicked(names) => {
+                self.ledger.lost(&names);
+                self.settle(&names, Outcome::Failed(AcmeError::Panicked, None)).await;
+                self.shelf.coming(&names, false);
+            }
+            Done::Asked(names, id, wish) => {
                 let wish = wish.unwrap_or_else(|problem| {
                     debug!("acme: when to renew {names} could not be asked: {problem}");
                     None
                 });
-                self.ledger.asked(&names, wish, Now::read());
+                self.ledger.asked(&names, &id, wish, Now::read());
             }
             Done::Undemanded(names) => {
                 info!("acme: {names} is not wanted any more and not renewed");
@@ -256,11 +269,13 @@ impl Keeper {
         if error.is_rate_limit() {
             self.ledger.crowd(asked, now);
         }
-        let Some(trouble) = self.ledger.fail(names, error.to_string(), asked, now) else { return };
+        let said = clean(&error.to_string(), LONGEST);
+        let Some(trouble) = self.ledger.fail(names, said, asked, now) else { return };
         let wait = Duration::from_secs(trouble.next)
             .saturating_sub(now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
         let times = trouble.times;
-        warn!("acme: no certificate for {names}: {error}; failure {times} in a row, next try in {} s", wait.as_secs());
+        let said = &trouble.said;
+        warn!("acme: no certificate for {names}: {said}; failure {times} in a row, next try in {} s", wait.as_secs());
         let (store, of) = (self.shop.store.clone(), names.clone());
         if let Err(problem) = on_disk(move || store.put_trouble(&of, &trouble)).await {
             warn!("acme: {problem}");

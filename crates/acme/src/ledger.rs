@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
@@ -46,6 +46,7 @@ pub(crate) struct Ledger {
     pace: Pace,
     random: Rng,
     ordering: usize,
+    asking: usize,
     /// Before that no order is begun: they keep apart, and longer when the authority has too many.
     next_order: Option<Instant>,
 }
@@ -81,13 +82,14 @@ struct Waiting {
 impl Ledger {
     /// Nothing known, and random numbers from `seed`.
     pub(crate) fn new(pace: Pace, seed: u64) -> Self {
-        Self { sets: BTreeMap::new(), pace, random: Rng::with_seed(seed), ordering: 0, next_order: None }
+        Self { sets: BTreeMap::new(), pace, random: Rng::with_seed(seed), ordering: 0, asking: 0, next_order: None }
     }
 
     /// These are the sets that routes have by now. Gives those that had none before.
     pub(crate) fn route(&mut self, wanted: &[NameSet]) -> Vec<NameSet> {
+        let all: HashSet<_> = wanted.iter().collect();
         for (names, entry) in &mut self.sets {
-            entry.is_routed &= wanted.contains(names);
+            entry.is_routed &= all.contains(names);
         }
         let mut new = Vec::new();
         for names in wanted {
@@ -142,9 +144,13 @@ impl Ledger {
     }
 
     fn next_ask(&mut self, now: Now) -> Option<Job> {
+        if self.asking >= self.pace.at_once {
+            return None;
+        }
         let (names, entry) = self.sets.iter_mut().find(|(_, entry)| entry.is_to_ask(now))?;
-        entry.is_asking = true;
         let id = entry.held.as_ref().and_then(|held| held.id.clone())?;
+        entry.is_asking = true;
+        self.asking += 1;
         Some(Job::Ask { names: names.clone(), id })
     }
 
@@ -180,6 +186,15 @@ impl Ledger {
         });
         let next = waits.chain([self.next_order]).flatten().filter(|&at| at > now.steady).min()?;
         Some(next.duration_since(now.steady))
+    }
+
+    /// A job has ended without saying anything.
+    pub(crate) fn lost(&mut self, names: &NameSet) {
+        if let Some(entry) = self.sets.get_mut(names).filter(|entry| entry.is_asking) {
+            entry.is_asking = false;
+            self.asking -= 1;
+        }
+        self.ended(names);
     }
 
     /// An order has ended, somehow.
@@ -235,14 +250,25 @@ impl Ledger {
         self.next_order = self.next_order.max(Some(now.steady + wait));
     }
 
-    /// The authority was asked when it would like a renewal.
-    pub(crate) fn asked(&mut self, names: &NameSet, wish: Option<(Window, Duration)>, now: Now) {
-        let Some(entry) = self.sets.get_mut(names) else { return };
+    /// The authority was asked when it would like a renewal of the certificate that is called so there.
+    pub(crate) fn asked(
+        &mut self,
+        names: &NameSet,
+        id: &CertificateIdentifier<'static>,
+        wish: Option<(Window, Duration)>,
+        now: Now,
+    ) {
+        // Whoever is asked about is not forgotten.
+        let Some(entry) = self.sets.get_mut(names).filter(|entry| entry.is_asking) else { return };
         entry.is_asking = false;
+        self.asking -= 1;
         let again = wish.map_or(Duration::from_hours(6), |(_, again)| ask_again(again));
         entry.ask_from = Some(now.steady + again);
-        if let (Some(held), Some((window, _))) = (&mut entry.held, wish) {
-            held.wish = Some(window);
+        // Another divisi may have put a newer one there meanwhile.
+        match (&mut entry.held, wish) {
+            (Some(held), Some((window, _))) if held.id.as_ref() == Some(id) => held.wish = Some(window),
+            (Some(held), _) if held.id.as_ref() != Some(id) => entry.ask_from = None,
+            _ => {}
         }
     }
 
@@ -251,6 +277,7 @@ impl Ledger {
         let is_over = |entry: &Entry| {
             !entry.is_wanted()
                 && !entry.is_ordering
+                && !entry.is_asking
                 && entry.held.as_ref().is_some_and(|held| held.validity.until < now.wall)
         };
         let over: Vec<_> =
@@ -288,6 +315,7 @@ impl Entry {
         let is_past = |at: Option<Instant>| at.is_none_or(|at| at <= now.steady);
         self.is_wanted()
             && !self.is_ordering
+            && !self.is_asking
             && is_past(self.trouble.as_ref().map(|waiting| waiting.until))
             && is_past(self.left_alone_until)
             && self.held.as_ref().is_none_or(|held| is_calm && held.renewal() <= now.wall)

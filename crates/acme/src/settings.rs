@@ -85,6 +85,8 @@ pub struct Pace {
     pub patience: Duration,
     /// How long an order may take to become ready, and again to become a certificate.
     pub validation: Duration,
+    /// How long all of an order may take.
+    pub whole: Duration,
     /// How often the authority is asked about an order at first.
     pub poll: Duration,
     /// How often the folder is looked through for what others have put there.
@@ -108,6 +110,7 @@ impl Default for Pace {
             lease: Duration::from_mins(2),
             patience: Duration::from_secs(60),
             validation: Duration::from_mins(5),
+            whole: Duration::from_mins(30),
             poll: Duration::from_millis(500),
             look: Duration::from_mins(1),
             dns: Duration::from_mins(2),

@@ -200,7 +200,8 @@ impl HttpClient for Wire {
             let (head, body) = request.into_parts();
             let Ok(body) = body.collect().await;
             let server = host(&head.uri);
-            let answer = wire.send(Request::from_parts(head, Full::new(body.to_bytes()))).await.map_err(other)?;
+            let mut answer = wire.send(Request::from_parts(head, Full::new(body.to_bytes()))).await.map_err(other)?;
+            bound_wait(answer.headers_mut());
             if is_failure(answer.status()) && !is_json(answer.headers()) {
                 return Err(other(WireError::Status(server, answer.status())));
             }
@@ -262,6 +263,18 @@ fn is_json(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("json"))
 }
 
+/// instant-acme adds what it reads there to the present time, and more than time has would be a panic.
+fn bound_wait(headers: &mut HeaderMap) {
+    let seconds = wait(headers).map(|wait| wait.min(LONGEST_WAIT).as_secs());
+    headers.remove(RETRY_AFTER);
+    if let Some(seconds) = seconds {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+/// Longer than any authority has a reason for.
+const LONGEST_WAIT: Duration = Duration::from_hours(365 * 24);
+
 /// RFC 9110 10.2.3: seconds, or a date.
 fn wait(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
@@ -285,6 +298,15 @@ mod tests {
         assert_eq!(of("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
         assert_eq!(of("soon"), None);
         assert_eq!(of("-1"), None);
+    }
+
+    #[test]
+    fn what_instant_acme_reads_of_it_is_bounded() {
+        for (text, read) in [("18446744073709551615", Some("31536000")), ("7", Some("7")), ("soon", None)] {
+            let mut headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+            bound_wait(&mut headers);
+            assert_eq!(headers.get(RETRY_AFTER).map(|value| value.to_str().unwrap()), read, "{text}");
+        }
     }
 
     #[test]

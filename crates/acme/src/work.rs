@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use instant_acme::CertificateIdentifier;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::certificate::Certificate;
@@ -64,7 +64,9 @@ impl Shop {
             Err(problem) => return Outcome::Failed(problem.into(), None),
         };
         let outcome = tokio::select! {
-            outcome = self.alone(wish) => outcome,
+            outcome = timeout(self.settings.pace.whole, self.alone(wish)) => {
+                outcome.unwrap_or_else(|_| Outcome::Failed(AcmeError::Slow(self.settings.pace.whole), None))
+            }
             () = lost(&lease) => Outcome::Failed(AcmeError::Overtaken, None),
         };
         if let Err(problem) = on_disk(move || lease.release()).await {

@@ -180,16 +180,51 @@ fn wishes_of_the_authority_are_asked_for_as_often_as_it_says() {
     let held = certificate(&["a.example"], 30);
     ledger.route(std::slice::from_ref(held.names()));
     ledger.hold(&held);
-    ledger.sets.get_mut(held.names()).unwrap().held.as_mut().unwrap().id =
-        Some(CertificateIdentifier { authority_key_identifier: "a".into(), serial: "b".into() });
+    let id = CertificateIdentifier { authority_key_identifier: "a".into(), serial: "b".into() };
+    let other = CertificateIdentifier { serial: "c".into(), ..id.clone() };
+    ledger.sets.get_mut(held.names()).unwrap().held.as_mut().unwrap().id = Some(id.clone());
     assert!(matches!(ledger.next(now, true), Some(Job::Ask { .. })));
     assert_eq!(ledger.next(now, true), None, "it is being asked");
     let window = Window { start: now.wall, end: now.wall };
     // It is thirty days old.
-    ledger.asked(held.names(), Some((window, Duration::from_hours(2))), now);
+    ledger.asked(held.names(), &other, Some((window, Duration::from_hours(2))), now);
+    assert!(matches!(ledger.next(now, true), Some(Job::Ask { .. })), "that was another certificate");
+    ledger.asked(held.names(), &id, Some((window, Duration::from_hours(2))), now);
     assert!(matches!(ledger.next(now, true), Some(Job::Order { replaces: Some(_), .. })));
     ledger.ended(held.names());
     ledger.fail(held.names(), "no".to_owned(), Some(DAY), now);
     assert_eq!(ledger.next(later(now, Duration::from_mins(119)), true), None);
     assert!(matches!(ledger.next(later(now, Duration::from_hours(2)), true), Some(Job::Ask { .. })));
+}
+
+#[test]
+fn a_job_that_says_nothing_gives_its_place_back() {
+    let mut ledger = Ledger::new(Pace { at_once: 1, between: Duration::ZERO, ..Pace::default() }, 1);
+    let now = Now::read();
+    let all = [names(&["a.example"]), names(&["b.example"])];
+    ledger.route(&all);
+    let first = ordered(ledger.next(now, true));
+    ledger.lost(&first);
+    ledger.fail(&first, "it panicked".to_owned(), None, now);
+    assert_ne!(ordered(ledger.next(now, true)), first);
+}
+
+#[test]
+fn of_many_only_some_are_asked_about_at_a_time() {
+    let (mut ledger, now) = (ledger(), Now::read());
+    let all: Vec<_> = (0..10).map(|n| certificate(&[&format!("n{n}.example")], 30)).collect();
+    ledger.route(&all.iter().map(|held| held.names().clone()).collect::<Vec<_>>());
+    for held in &all {
+        ledger.hold(held);
+        ledger.sets.get_mut(held.names()).unwrap().held.as_mut().unwrap().id =
+            Some(CertificateIdentifier { authority_key_identifier: "a".into(), serial: "b".into() });
+    }
+    let mut asked: Vec<_> = std::iter::from_fn(|| ledger.next(now, true)).collect();
+    assert_eq!(asked.len(), Pace::default().at_once);
+    while let Some(Job::Ask { names, id }) = asked.pop() {
+        ledger.asked(&names, &id, None, now);
+        ledger.asked(&names, &id, None, now);
+        asked.extend(ledger.next(now, true));
+    }
+    assert!(ledger.sets.values().all(|entry| entry.ask_from.is_some()), "each had its turn");
 }
