@@ -15,7 +15,7 @@ use crate::authority::{Authority, Temper};
 use crate::stage::Running;
 
 /// A program that tells the DNS server of Pebble what to answer.
-fn hook(folder: &Path, management: SocketAddr) -> PathBuf {
+pub(crate) fn hook(folder: &Path, management: SocketAddr) -> PathBuf {
     let path = folder.join("hook");
     let text = format!(
         r#"#!/usr/bin/env python3

@@ -1,13 +1,18 @@
 //! What becomes of certificates: kept, renewed, replaced, forgotten.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
+use std::{env, fs};
 
 use crate::authority::{Authority, Temper};
-use crate::stage::{Running, until};
-use divisi_testkit::pebble::has;
+use crate::dns::hook;
+use crate::stage::{House, Running, settings, until};
+use divisi_acme::{Dns, Kind};
+use divisi_testkit::pebble::{end, has};
+use serde_json::json;
 
 fn files(folder: &Path) -> Vec<String> {
     let mut all: Vec<_> =
@@ -113,27 +118,66 @@ async fn who_left_the_routes_is_not_renewed_and_forgotten_when_it_is_over() {
 
 #[tokio::test]
 async fn killed_at_any_moment_it_starts_clean() {
-    if !has("pebble") {
+    if !has("pebble") || !has("python3") {
         return;
     }
     let authority = Authority::start(Temper::default()).await;
-    let mut settings = authority.settings();
-    settings.pace.lease = Duration::from_millis(600);
+    let hook = hook(authority.folder.path(), authority.pebble.dns_management);
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
+    let mut names = Vec::new();
     for round in 0..12 {
-        let name = format!("n{round}.example");
-        let running = Running::start(settings.clone(), &authority.house, &[&[&name]]);
-        tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
-        running.kill().await;
-        let running = Running::start(settings.clone(), &authority.house, &[&[&name]]);
-        running.certificate(&name, None).await;
-        running.status(&name, |status| status.trouble.is_none() && !status.is_ordering).await;
-        running.kill().await;
+        names.push(format!("n{round}.example"));
+        let setup = json!({
+            "directory": authority.pebble.directory(),
+            "root": authority.pebble.folder().join("root.pem"),
+            "folder": authority.folder.path(),
+            "hook": hook,
+            "names": names,
+        });
+        let mut child = Command::new(env::current_exe().unwrap());
+        child.args(["--ignored", "--exact", "keeping::one_to_be_killed"]).env(SETUP, setup.to_string());
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(random.u64(0..1500))).await;
+        // SIGKILL
+        end(&mut child);
     }
-    assert!(authority.house.is_empty(), "seed {seed}");
-    let left: Vec<_> =
-        files(&authority.data().join("certificates")).into_iter().filter(|name| name.starts_with('.')).collect();
-    assert!(left.len() <= 12, "seed {seed}: {left:?}");
-    assert_eq!(files(&authority.data().join("certificates")).len() - left.len(), 12, "seed {seed}");
+    let before = files(&authority.data().join("certificates"));
+    let mut settings = authority.settings();
+    settings.pace.lease = LEASE;
+    settings.dns = Some(Dns::Hook(hook));
+    settings.challenge = Some(Kind::Dns01);
+    let wanted: Vec<[&str; 1]> = names.iter().map(|name| [name.as_str()]).collect();
+    let wanted: Vec<&[&str]> = wanted.iter().map(|names| &names[..]).collect();
+    let running = Running::start(settings, &authority.house, &wanted);
+    for name in &names {
+        running.certificate(name, None).await;
+        running.status(name, |status| status.trouble.is_none() && !status.is_ordering).await;
+    }
+    let (left, whole): (Vec<_>, Vec<_>) =
+        files(&authority.data().join("certificates")).into_iter().partition(|name| name.starts_with('.'));
+    let mut expected: Vec<_> = names.iter().map(|name| format!("{name}.pem")).collect();
+    expected.sort();
+    assert_eq!(whole, expected, "seed {seed}, before: {before:?}");
+    assert!(left.len() <= names.len(), "seed {seed}: {left:?}");
+}
+
+const SETUP: &str = "DIVISI_TEST_SETUP";
+const LEASE: Duration = Duration::from_millis(1500);
+
+#[tokio::test]
+#[ignore = "is started by another test, and killed by it"]
+async fn one_to_be_killed() {
+    let Ok(setup) = env::var(SETUP) else { return };
+    let setup: serde_json::Value = serde_json::from_str(&setup).unwrap();
+    let path = |name: &str| PathBuf::from(setup[name].as_str().unwrap());
+    let mut settings = settings(setup["directory"].as_str().unwrap(), &path("root"), &path("folder"));
+    settings.pace.lease = LEASE;
+    settings.dns = Some(Dns::Hook(path("hook")));
+    settings.challenge = Some(Kind::Dns01);
+    let wanted: Vec<[&str; 1]> =
+        setup["names"].as_array().unwrap().iter().map(|name| [name.as_str().unwrap()]).collect();
+    let wanted: Vec<&[&str]> = wanted.iter().map(|names| &names[..]).collect();
+    let _running = Running::start(settings, &Arc::new(House::default()), &wanted);
+    tokio::time::sleep(Duration::from_secs(60)).await;
 }
