@@ -138,7 +138,7 @@ async fn killed_at_any_moment_it_starts_clean() {
         let mut child = Command::new(env::current_exe().unwrap());
         child.args(["--ignored", "--exact", "keeping::one_to_be_killed"]).env(SETUP, setup.to_string());
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        tokio::time::sleep(Duration::from_millis(random.u64(0..1500))).await;
+        tokio::time::sleep(Duration::from_millis(random.u64(0..600))).await;
         // SIGKILL
         end(&mut child);
     }
