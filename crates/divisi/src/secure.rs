@@ -12,7 +12,6 @@ use crate::settings::{Folder, Secure};
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// Where it listens; None for nowhere.
-    #[cfg_attr(not(test), expect(dead_code, reason = "handed to the proxy as soon as that takes it"))]
     pub(crate) listen: Option<SocketAddr>,
     /// Where certificates come from. Without TLS for clients only the authorities of replicas are read.
     pub(crate) certificates: divisi_certificates::Settings,

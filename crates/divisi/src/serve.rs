@@ -1,5 +1,6 @@
 //! `divisi serve`: wires discovery, snapshot and proxy together, and takes them apart again on a signal.
 
+use std::env;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::log;
 use crate::secure::{self, Prepared};
-use crate::settings::{HostPort, Routing, Serve, Upstream};
+use crate::settings::{HostPort, Routing, Serve, Upstream, strangers};
 use crate::signals::Signals;
 use crate::version::VERSION;
 
@@ -29,10 +30,12 @@ use crate::version::VERSION;
 #[derive(Debug, Error)]
 pub(crate) enum StartError {
     /// A name in the settings has no address.
-    #[error("cannot find the address of {name}: {source}")]
+    #[error("cannot find the address of {name}: {source}; {setting} names it")]
     Resolve {
         /// The name, with its port.
         name: HostPort,
+        /// Where it is written.
+        setting: &'static str,
         /// Why.
         source: io::Error,
     },
@@ -66,6 +69,8 @@ pub(crate) enum StartError {
 /// Serves until a signal comes.
 pub(crate) fn run(settings: Serve) -> ExitCode {
     log::start(&settings.log);
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    strangers(names).iter().for_each(|line| warn!("{line}"));
     raise_open_files();
     let stop_timeout = settings.stop_timeout;
     let ended = runtime().map_err(StartError::Machine).and_then(|runtime| {
@@ -93,7 +98,10 @@ pub(crate) fn raise_open_files() {
 }
 
 fn start(settings: Serve) -> Result<Running, StartError> {
-    let listen = settings.listen.to_listen().map_err(|source| unresolved(&settings.listen, source))?;
+    let listen = settings
+        .listen
+        .to_listen()
+        .map_err(|source| unresolved(&settings.listen, "--listen (DIVISI_LISTEN)", source))?;
     // Without affinity and quotas the machine's cores; one where even that cannot be known.
     let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let (what, service, discovery) =
@@ -106,17 +114,21 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     let secure = secure::prepare(&settings.secure)?;
     let running = divisi_proxy::start(
         divisi_proxy::Settings {
-            listen,
+            listen_tls: secure.listen,
+            public_tls_port: settings.secure.public_port,
             workers,
             trust: settings.trust,
             replica_header: settings.replica_header,
             limits: settings.limits,
+            ..divisi_proxy::Settings::at(listen)
         },
         Arc::clone(&published),
+        Arc::clone(&vault),
         settings.access_log.map(log::access),
     )?;
     let plural = if workers == 1 { "" } else { "s" };
-    info!("divisi {VERSION} listening on {}, {workers} worker{plural}, {what}", running.local_addr());
+    let tls = running.tls_addr().map(|addr| format!(", by TLS on {addr}")).unwrap_or_default();
+    info!("divisi {VERSION} listening on {}{tls}, {workers} worker{plural}, {what}", running.local_addr());
     let console = settings.console.and_then(|addr| Some((open_console(&addr)?, addr.host().to_owned())));
     start_changes(discovery, published, secure, vault, console, gauges(&running))?;
     Ok(running)
@@ -155,7 +167,7 @@ fn first(
 fn fixed(service: &Service, replicas: &[HostPort], sticky: &StickyKey) -> Result<Service, StartError> {
     let mut addrs: Vec<SocketAddr> = Vec::new();
     for replica in replicas {
-        addrs.extend(replica.resolve().map_err(|source| unresolved(replica, source))?);
+        addrs.extend(replica.resolve().map_err(|source| unresolved(replica, "--replica (DIVISI_REPLICAS)", source))?);
     }
     let name = service.name();
     let card = |number| Card {
@@ -169,8 +181,8 @@ fn fixed(service: &Service, replicas: &[HostPort], sticky: &StickyKey) -> Result
     Ok(service.with_replicas(ready, known).with_expected(numbers))
 }
 
-fn unresolved(name: &HostPort, source: io::Error) -> StartError {
-    StartError::Resolve { name: name.clone(), source }
+fn unresolved(name: &HostPort, setting: &'static str, source: io::Error) -> StartError {
+    StartError::Resolve { name: name.clone(), setting, source }
 }
 
 /// Nothing that is wrong with the console keeps anybody from being served.
@@ -195,6 +207,7 @@ fn gauges(running: &Running) -> GaugeReader {
             broken: totals.broken,
             client_connections: Some(gauges.connections() as u64),
             upstream_idle_connections: Some(gauges.idle_connections() as u64),
+            upstream_connections: Some(totals.opened),
             access_log_dropped_lines: Some(gauges.dropped_lines()),
             received_bytes: Some(totals.received),
             sent_bytes: Some(totals.sent),
@@ -213,7 +226,7 @@ fn start_changes(
     gauges: GaugeReader,
 ) -> io::Result<()> {
     let runtime = runtime()?;
-    let health = divisi_health::run(Arc::clone(&published));
+    let health = divisi_health::run(Arc::clone(&published), Arc::clone(&vault));
     let (inquirer, inquiries) = divisi_discovery::inquiry();
     let orders = Arc::new(Orders::default());
     let acme = order(secure.acme, &vault, &orders);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use divisi_http1::{BodyError, HeadError};
 use divisi_model::route::path::DotSegment;
+use divisi_tls::upstream::UpstreamError;
 use thiserror::Error;
 
 /// Who made an exchange fail.
@@ -47,6 +48,15 @@ fn none_ready(name: &str, known: usize) -> String {
     }
 }
 
+/// The setting that says how large a head may be.
+fn limit(error: &HeadError) -> &'static str {
+    match error {
+        HeadError::TooLarge | HeadError::TargetTooLong => " (--head-size)",
+        HeadError::TooManyFields => " (--max-fields)",
+        _ => "",
+    }
+}
+
 /// How much of what a client asked for is told back to it.
 const EXCERPT: usize = 200;
 
@@ -62,7 +72,7 @@ impl Nowhere {
         };
         let host = if host.is_empty() { "no host".to_owned() } else { format!("host {}", excerpt(host)) };
         let colon = if reason.is_empty() { "" } else { ": " };
-        Self(format!("no route for {host} and path {}{colon}{reason}", excerpt(path)))
+        Self(format!("no route for {host} and path {}{colon}{reason} (`divisi explain URL` says more)", excerpt(path)))
     }
 }
 
@@ -75,11 +85,11 @@ impl fmt::Display for Nowhere {
 /// Why an exchange failed.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
-    #[error("bad request: {0}")]
+    #[error("bad request: {0}{flag}", flag = limit(.0))]
     BadRequest(HeadError),
     #[error("bad request body: {0}")]
     BadRequestBody(BodyError),
-    #[error("the replica's response is malformed: {0}")]
+    #[error("the replica's response is malformed: {0}{flag}", flag = limit(.0))]
     BadResponse(HeadError),
     #[error("the replica's response body is malformed: {0}")]
     BadResponseBody(BodyError),
@@ -89,11 +99,11 @@ pub(crate) enum Error {
     Closed(Arc<str>),
     #[error("the client left")]
     ClientLeft,
-    #[error("the client took too long")]
+    #[error("the client took too long (--head-timeout, --client-timeout, --min-body-rate)")]
     ClientTooSlow,
     #[error("cannot connect to the replica: {0}")]
     Connect(io::Error),
-    #[error("the replica did not accept a connection in time")]
+    #[error("the replica did not accept a connection in time (--connect-timeout)")]
     ConnectTimeout,
     #[error("{0}")]
     Unheld(Unheld),
@@ -103,14 +113,27 @@ pub(crate) enum Error {
     CutOff,
     #[error("bad request: {DotSegment}")]
     DotSegment,
+    #[error("to be had at {location}")]
+    Elsewhere {
+        /// How it is said (RFC 9110 15.4).
+        status: u16,
+        /// Where.
+        location: String,
+    },
+    #[error("the replica does not speak TLS as it should: {0}")]
+    Handshake(io::Error),
     #[error("service \"{0}\" is gone")]
     Gone(String),
+    #[error("the connection was made for another name (TLS), under which that host is not served")]
+    Misdirected,
     #[error("{0}")]
     NoRoute(String),
     #[error("{0}")]
     NotFound(Nowhere),
-    #[error("the replica did not respond in time")]
+    #[error("the replica did not respond in time (--response-timeout)")]
     ResponseTimeout,
+    #[error("{0}")]
+    Token(Arc<str>),
     #[error("the replica closed the connection without a response; it may have acted on the request")]
     Unanswered {
         /// It had ended its side in order, and not by a reset.
@@ -118,6 +141,10 @@ pub(crate) enum Error {
     },
     #[error("the replica had closed the connection before the request came")]
     Unreceived,
+    #[error("the replica cannot carry this protocol over HTTP/2 (RFC 8441)")]
+    Uncarried,
+    #[error("no replica can be trusted: {0}")]
+    Untrusted(Arc<UpstreamError>),
     #[error("the replica switched to a protocol that was not asked for")]
     UnaskedSwitch,
     #[error("the replica does not take the request: {0}")]
@@ -135,19 +162,25 @@ impl Error {
             | Self::DotSegment => Fault::Downstream,
             Self::Closed(_)
             | Self::Crowded { .. }
+            | Self::Elsewhere { .. }
             | Self::Gone(_)
+            | Self::Misdirected
             | Self::NoRoute(_)
             | Self::NotFound(_)
-            | Self::Unheld(_) => Fault::Internal,
+            | Self::Token(_)
+            | Self::Unheld(_)
+            | Self::Untrusted(_) => Fault::Internal,
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
             | Self::BrokenOff
             | Self::Connect(_)
             | Self::ConnectTimeout
             | Self::CutOff
+            | Self::Handshake(_)
             | Self::ResponseTimeout
             | Self::Unanswered { .. }
             | Self::UnaskedSwitch
+            | Self::Uncarried
             | Self::Unreceived
             | Self::UpstreamWrite(_) => Fault::Upstream,
         }
@@ -160,6 +193,9 @@ impl Error {
             Self::BadRequestBody(_) | Self::DotSegment => Some(400),
             Self::ClientLeft => None,
             Self::ClientTooSlow => Some(408),
+            Self::Elsewhere { status, .. } => Some(*status),
+            Self::Misdirected => Some(421),
+            Self::Token(_) => Some(200),
             Self::NotFound(_) => Some(404),
             // Nobody is there to take the request, which is no bad response; it may be sent again soon.
             Self::Closed(_)
@@ -168,14 +204,17 @@ impl Error {
             | Self::CutOff
             | Self::Gone(_)
             | Self::NoRoute(_)
-            | Self::Unheld(_) => Some(503),
+            | Self::Unheld(_)
+            | Self::Untrusted(_) => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
             Self::UpstreamWrite(_) if self.is_timeout() => Some(504),
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
             | Self::BrokenOff
+            | Self::Handshake(_)
             | Self::Unanswered { .. }
             | Self::UnaskedSwitch
+            | Self::Uncarried
             | Self::Unreceived
             | Self::UpstreamWrite(_) => Some(502),
         }
@@ -192,7 +231,7 @@ impl Error {
 
     /// Whether the replica cannot have seen the request, so that another one may be asked whatever the method.
     pub(crate) fn nothing_sent(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::ConnectTimeout | Self::Unreceived)
+        matches!(self, Self::Connect(_) | Self::ConnectTimeout | Self::Handshake(_) | Self::Unreceived)
     }
 
     /// Whether the replica has got the request, as far as is known, and took too long over it.

@@ -15,6 +15,8 @@ pub(crate) struct Secure {
     pub(crate) listen: Option<HostPort>,
     /// Whether the user says so: then it is an error where nobody can listen there.
     pub(crate) is_asked: bool,
+    /// The port at which clients reach it, as far as they know.
+    pub(crate) public_port: u16,
     /// Where certificates lie as files.
     pub(crate) certificates: Folder,
     /// Where is kept what must outlive divisi.
@@ -46,7 +48,7 @@ pub(super) trait Secured {
 }
 
 /// The rows of these settings.
-pub(super) fn rows<T: Secured>() -> [Setting<T>; 4] {
+pub(super) fn rows<T: Secured>() -> [Setting<T>; 5] {
     [
         Setting {
             row: Row {
@@ -61,6 +63,15 @@ pub(super) fn rows<T: Secured>() -> [Setting<T>; 4] {
                 secure.is_asked = given.origin != Origin::Default;
                 put(&mut secure.listen, values::listen_or_off(given.text))
             },
+        },
+        Setting {
+            row: Row {
+                default: Some("443"),
+                help: "The port at which clients reach --listen-tls, as published: what redirects into TLS name",
+                example: "8443",
+                ..row("public-tls-port", &["DIVISI_PUBLIC_TLS_PORT"], "PORT")
+            },
+            set: |holder, given| put(&mut holder.secure().public_port, values::number(given.text, &(1..=65535))),
         },
         Setting {
             row: Row {

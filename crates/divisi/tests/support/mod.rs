@@ -20,8 +20,8 @@ fn command(args: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    // Many run at a time, and the console's usual port is but one.
-    command.env("DIVISI_CONSOLE", "off").args(args);
+    // Many run at a time, and the usual ports of console and TLS are but one each.
+    command.env("DIVISI_CONSOLE", "off").env("DIVISI_LISTEN_TLS", "off").args(args);
     command
 }
 
@@ -104,6 +104,11 @@ impl Program {
         let log = self.log();
         let (_, rest) = log.split_once("console at http://").expect("it was said");
         rest.lines().next().expect("an address").to_owned()
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it wrote to its log so far.

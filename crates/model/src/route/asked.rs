@@ -16,4 +16,6 @@ pub trait Asked {
     fn any_header(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool;
     /// Who asks, after what trusted proxies say of it.
     fn client(&self) -> IpAddr;
+    /// Whether it came inside TLS, here or at a trusted proxy.
+    fn is_secure(&self) -> bool;
 }
