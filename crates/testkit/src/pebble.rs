@@ -124,7 +124,7 @@ impl Pebble {
         self.folder.path()
     }
 
-    /// How many orders have been made.
+    /// How many orders have been made; those that it refused for their nonce count, too.
     pub fn orders(&self) -> usize {
         let log = fs::read_to_string(self.log_path()).expect(WORKS);
         log.matches("POST /order-plz -> calling handler()").count()

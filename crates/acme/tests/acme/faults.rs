@@ -26,7 +26,7 @@ async fn a_slow_authority_is_waited_for() {
     if !has("pebble") {
         return;
     }
-    let authority = Authority::start(Temper { is_slow: true, refused_nonces: 5, ..Temper::default() }).await;
+    let authority = Authority::start(Temper { is_slow: true, ..Temper::default() }).await;
     let running = Running::start(authority.settings(), &authority.house, &[&["a.example", "b.example"]]);
     running.status("a.example", |status| status.is_ordering).await;
     assert_eq!(authority.house.coming.lock().unwrap().len(), 1, "connections may wait for it");
