@@ -95,6 +95,8 @@ pub struct Way {
     pub hides_host: bool,
     /// By which door they come in.
     pub door: Door,
+    /// TLS is the replica's business: it gets what the client sends as it is. Only for connections that carry no HTTP.
+    pub passes_tls: bool,
     /// What is wanted of TLS, where they come in so.
     pub protection: Arc<Protection>,
 }
