@@ -32,6 +32,7 @@ mod keep;
 mod listener;
 mod pool;
 mod proof;
+mod proxy_protocol;
 mod record;
 mod rewrite;
 mod route;
