@@ -45,6 +45,10 @@ pub(crate) trait Source {
     /// Whether what is passed on from now on is to be kept, because it may have to be passed on again.
     fn keep(&mut self, _wanted: bool) {}
 
+    /// Waits until the peer leaves. Bytes that come are kept for whoever reads next, up to `most` and as far as there is room; the
+    /// rest stays with the peer.
+    async fn left(&mut self, most: usize);
+
     /// Waits until the peer leaves, after the body's end.
     async fn gone(&mut self) -> Error;
 
@@ -108,8 +112,8 @@ impl Patience<'_> {
 }
 
 /// A body that is read from a connection.
-pub(crate) struct Reader<'a, T> {
-    pub(crate) transport: &'a T,
+pub(crate) struct Reader<'a> {
+    pub(crate) transport: &'a Transport,
     pub(crate) buffer: &'a mut Window,
     pub(crate) decoder: Decoder,
     pub(crate) timer: &'a Timer,
@@ -124,9 +128,9 @@ pub(crate) struct Reader<'a, T> {
     used: usize,
 }
 
-impl<'a, T: Transport> Reader<'a, T> {
+impl<'a> Reader<'a> {
     pub(crate) fn new(
-        transport: &'a T,
+        transport: &'a Transport,
         buffer: &'a mut Window,
         length: BodyLength,
         timer: &'a Timer,
@@ -137,21 +141,6 @@ impl<'a, T: Transport> Reader<'a, T> {
         let allowance = patience.silence();
         let decoder = Decoder::new(length);
         Self { transport, buffer, decoder, timer, patience, side, count, allowance, used: 0 }
-    }
-
-    /// Waits until the peer leaves. Bytes that come are kept for whoever reads next, up to `most` and as far as there is room;
-    /// the rest stays with the peer.
-    pub(crate) async fn left(&mut self, most: usize) {
-        self.release();
-        while self.buffer.len() < most && !self.buffer.is_full() {
-            if !matches!(fill(self.transport, self.buffer).await, Ok(1..)) {
-                return;
-            }
-        }
-        // With bytes unread the end cannot be read either, but it can be seen.
-        while !self.transport.has_ended() {
-            sleep(LOOK).await;
-        }
     }
 
     /// Gives up what the last piece used; what stays in the buffer belongs to the next message.
@@ -193,7 +182,7 @@ impl<'a, T: Transport> Reader<'a, T> {
     }
 }
 
-impl<T: Transport> Source for Reader<'_, T> {
+impl Source for Reader<'_> {
     async fn next(&mut self) -> Result<Piece<'_>, Error> {
         self.release();
         let step = loop {
@@ -224,6 +213,19 @@ impl<T: Transport> Source for Reader<'_, T> {
         self.decoder.is_done()
     }
 
+    async fn left(&mut self, most: usize) {
+        self.release();
+        while self.buffer.len() < most && !self.buffer.is_full() {
+            if !matches!(fill(self.transport, self.buffer).await, Ok(1..)) {
+                return;
+            }
+        }
+        // With bytes unread the end cannot be read either, but it can be seen.
+        while !self.transport.has_ended() {
+            sleep(LOOK).await;
+        }
+    }
+
     async fn gone(&mut self) -> Error {
         self.left(usize::MAX).await;
         Error::ClientLeft
@@ -247,8 +249,8 @@ pub(crate) enum Coding {
 }
 
 /// A body that is written to a connection.
-pub(crate) struct Writer<'a, T> {
-    pub(crate) transport: &'a T,
+pub(crate) struct Writer<'a> {
+    pub(crate) transport: &'a Transport,
     /// What waits to be written before the next piece: the head, at first.
     pub(crate) pending: &'a mut Vec<u8>,
     pub(crate) coding: Coding,
@@ -264,7 +266,7 @@ pub(crate) struct Writer<'a, T> {
     pub(crate) count: &'a Cell<u64>,
 }
 
-impl<T: Transport> Writer<'_, T> {
+impl Writer<'_> {
     /// Writes what waits, then `data`, then `tail`, in one go.
     async fn send(&mut self, data: &[u8], tail: &[u8]) -> Result<(), Error> {
         self.timer.arm(self.silence);
@@ -272,12 +274,13 @@ impl<T: Transport> Writer<'_, T> {
         // Most heads come with a small body or with none, and one part is cheaper to write than three.
         let parts = if data.is_empty() && tail.is_empty() { &mut parts[..1] } else { &mut parts[..] };
         let length = parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        // Said first: where the write is given up half way, nothing else may be written in its place.
+        self.sent = true;
         let sent = self.timer.limit(write_all(self.transport, parts)).await;
         if let Ok(Ok(())) = sent {
             self.count.set(self.count.get() + length);
         }
         self.pending.clear();
-        self.sent = true;
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.refused(error)),
@@ -306,7 +309,7 @@ impl<T: Transport> Writer<'_, T> {
     }
 }
 
-impl<T: Transport> Sink for Writer<'_, T> {
+impl Sink for Writer<'_> {
     async fn write(&mut self, piece: Piece<'_>) -> Result<(), Error> {
         let chunk = self.coding == Coding::Chunked && !piece.data.is_empty();
         if chunk {

@@ -103,14 +103,25 @@ pub(crate) enum Error {
     CutOff,
     #[error("bad request: {DotSegment}")]
     DotSegment,
+    #[error("to be had at {location}")]
+    Elsewhere {
+        /// How it is said (RFC 9110 15.4).
+        status: u16,
+        /// Where.
+        location: String,
+    },
     #[error("service \"{0}\" is gone")]
     Gone(String),
+    #[error("the connection was made for another name (TLS), under which that host is not served")]
+    Misdirected,
     #[error("{0}")]
     NoRoute(String),
     #[error("{0}")]
     NotFound(Nowhere),
     #[error("the replica did not respond in time")]
     ResponseTimeout,
+    #[error("{0}")]
+    Token(Arc<str>),
     #[error("the replica closed the connection without a response; it may have acted on the request")]
     Unanswered {
         /// It had ended its side in order, and not by a reset.
@@ -135,9 +146,12 @@ impl Error {
             | Self::DotSegment => Fault::Downstream,
             Self::Closed(_)
             | Self::Crowded { .. }
+            | Self::Elsewhere { .. }
             | Self::Gone(_)
+            | Self::Misdirected
             | Self::NoRoute(_)
             | Self::NotFound(_)
+            | Self::Token(_)
             | Self::Unheld(_) => Fault::Internal,
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
@@ -160,6 +174,9 @@ impl Error {
             Self::BadRequestBody(_) | Self::DotSegment => Some(400),
             Self::ClientLeft => None,
             Self::ClientTooSlow => Some(408),
+            Self::Elsewhere { status, .. } => Some(*status),
+            Self::Misdirected => Some(421),
+            Self::Token(_) => Some(200),
             Self::NotFound(_) => Some(404),
             // Nobody is there to take the request, which is no bad response; it may be sent again soon.
             Self::Closed(_)

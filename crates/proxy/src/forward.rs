@@ -23,7 +23,7 @@ use crate::identity::Identity;
 use crate::proof::Proof;
 use crate::record::Marks;
 use crate::rewrite::{self, Via};
-use crate::transport::{Tcp, fill};
+use crate::transport::{Tcp, Transport, fill};
 use crate::tunnel;
 use crate::worker::Worker;
 
@@ -77,10 +77,10 @@ impl Attempt<'_> {
     pub(crate) async fn run<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
         let pooled = self.pooled();
         let reused = pooled.is_some();
-        let stream = Tcp::new(match pooled {
+        let stream = match pooled {
             Some(stream) => stream,
             None => self.connect().await.map_err(|error| Failed { error, reused: false })?,
-        });
+        };
         self.pending.clear();
         self.buffer.clear();
         let via = Via { replica: self.lease.replica().authority(), path: self.path, hides_host: self.hides_host };
@@ -106,32 +106,32 @@ impl Attempt<'_> {
         self.marks.ended.set(Some(now));
         // A byte that nobody asked for belongs to nobody: such a connection is never used again (RFC 9112 9.2).
         if self.response.keeps_alive() && body.is_over() && self.buffer.is_empty() {
-            self.worker.pool.put(self.lease.replica(), stream.into_inner(), now);
+            self.worker.pool.put(self.lease.replica(), stream, now);
         }
         Ok(())
     }
 
-    fn pooled(&self) -> Option<TcpStream> {
+    fn pooled(&self) -> Option<Transport> {
         if self.fresh {
             return None;
         }
         self.worker.pool.take(self.lease.replica(), !self.request.is_idempotent())
     }
 
-    async fn connect(&self) -> Result<TcpStream, Error> {
+    async fn connect(&self) -> Result<Transport, Error> {
         let begun = Moment::now();
         self.upload.arm(self.worker.settings.limits.connect_timeout);
         let connected = self.upload.limit(TcpStream::connect(self.lease.replica().addr())).await;
         let stream = connected.map_err(|Elapsed| Error::ConnectTimeout)?.map_err(Error::Connect)?;
         stream.set_nodelay(true).map_err(Error::Connect)?;
         self.marks.connect.set(Some(Moment::now().since(begun)));
-        Ok(stream)
+        Ok(Transport::Tcp(Tcp::new(stream)))
     }
 
     /// Both directions at once, since a replica may answer before it has read everything, and stream while it reads.
     async fn exchange<S: Source, A: Answer>(
         &mut self,
-        stream: &Tcp,
+        stream: &Transport,
         body: &mut S,
         answer: &mut A,
     ) -> Result<Download, Error> {
@@ -234,7 +234,7 @@ async fn duplex(
 
 /// The way back from the replica.
 struct Back<'a> {
-    stream: &'a Tcp,
+    stream: &'a Transport,
     buffer: &'a mut Window,
     response: &'a mut ResponseHead,
     reply: &'a Timer,
@@ -295,7 +295,7 @@ fn judge(status: u16, worker: &Worker, lease: &Lease, now: Moment) {
 
 /// Reads one response head.
 async fn receive(
-    stream: &Tcp,
+    stream: &Transport,
     buffer: &mut Window,
     head: &mut ResponseHead,
     request: &RequestHead,

@@ -8,12 +8,11 @@ use std::time::Duration;
 use divisi_model::spec::HoldLimits;
 use divisi_model::{Lease, Moment, NoPlace, NoReplica, Place, Service};
 
-use crate::body::Reader;
+use crate::body::Source;
 use crate::clock::{Elapsed, Timer};
 use crate::error::{Error, Unheld};
 use crate::record::Record;
 use crate::search::Search;
-use crate::transport::Transport;
 
 /// What woke one who waits.
 enum Woken {
@@ -25,9 +24,9 @@ enum Woken {
 ///
 /// # Errors
 /// A bound is reached, the client leaves, or the service is no longer known.
-pub(crate) async fn wait<T: Transport>(
+pub(crate) async fn wait<S: Source>(
     search: &mut Search<'_>,
-    body: &mut Reader<'_, T>,
+    body: &mut S,
     timer: &Timer,
     record: &mut Record<'_>,
 ) -> Result<Lease, Error> {
@@ -48,9 +47,9 @@ pub(crate) async fn wait<T: Transport>(
 }
 
 /// Stands in one line until a replica can be had; None where the line is that of a service which is no longer the one.
-async fn stand<T: Transport>(
+async fn stand<S: Source>(
     search: &mut Search<'_>,
-    body: &mut Reader<'_, T>,
+    body: &mut S,
     timer: &Timer,
     place: &Place,
     limits: &HoldLimits,
@@ -76,7 +75,7 @@ async fn stand<T: Transport>(
 }
 
 /// Waits to be called, or for the client to leave. Of the body no more is read than may be kept: the rest stays with the client.
-async fn called<T: Transport>(place: &Place, body: &mut Reader<'_, T>, most: usize) -> Woken {
+async fn called<S: Source>(place: &Place, body: &mut S, most: usize) -> Woken {
     let mut left = pin!(body.left(most));
     poll_fn(|context| {
         if place.poll_called(context).is_ready() {

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use crate::body::{Piece, Reader, Source};
+use crate::body::{Piece, Source};
 use crate::error::Error;
-use crate::transport::Transport;
 
 /// How much is kept of a body. A larger one is sent once.
 const MOST: usize = 64 * 1024;
 
 /// A request's body, and what has to be known to send it again.
-pub(crate) struct Keeper<'a, T> {
-    pub(crate) reader: Reader<'a, T>,
+pub(crate) struct Keeper<'a, S> {
+    pub(crate) body: &'a mut S,
     kept: &'a mut Vec<u8>,
     /// Whether keeping is worth it: what may not be sent again is not kept.
     keeps: bool,
@@ -23,10 +22,10 @@ pub(crate) struct Keeper<'a, T> {
     again: bool,
 }
 
-impl<'a, T: Transport> Keeper<'a, T> {
-    pub(crate) fn new(reader: Reader<'a, T>, kept: &'a mut Vec<u8>) -> Self {
+impl<'a, S: Source> Keeper<'a, S> {
+    pub(crate) fn new(body: &'a mut S, kept: &'a mut Vec<u8>) -> Self {
         kept.clear();
-        Self { reader, kept, keeps: false, is_whole: true, end: None, again: false }
+        Self { body, kept, keeps: false, is_whole: true, end: None, again: false }
     }
 
     /// Whether all of the body can still be had.
@@ -55,13 +54,13 @@ fn store(piece: Piece<'_>, kept: &mut Vec<u8>, end: &mut Option<usize>) -> bool 
     true
 }
 
-impl<T: Transport> Source for Keeper<'_, T> {
+impl<S: Source> Source for Keeper<'_, S> {
     async fn next(&mut self) -> Result<Piece<'_>, Error> {
         if std::mem::take(&mut self.again) {
             let (data, section) = self.kept.split_at(self.end.unwrap_or(self.kept.len()));
             return Ok(Piece { data, end: self.end.map(|_| section) });
         }
-        let piece = self.reader.next().await?;
+        let piece = self.body.next().await?;
         if self.is_whole && (self.keeps || piece.data.is_empty()) {
             self.is_whole = store(piece, self.kept, &mut self.end);
         } else {
@@ -71,22 +70,26 @@ impl<T: Transport> Source for Keeper<'_, T> {
     }
 
     fn is_ready(&self) -> bool {
-        self.again || self.reader.is_ready()
+        self.again || self.body.is_ready()
     }
 
     fn is_over(&self) -> bool {
-        !self.again && self.reader.is_over()
+        !self.again && self.body.is_over()
     }
 
     fn keep(&mut self, wanted: bool) {
         self.keeps = wanted;
     }
 
+    async fn left(&mut self, most: usize) {
+        self.body.left(most).await;
+    }
+
     async fn gone(&mut self) -> Error {
-        self.reader.gone().await
+        self.body.gone().await
     }
 
     fn become_tunnel(&mut self, silence: Duration) {
-        self.reader.become_tunnel(silence);
+        self.body.become_tunnel(silence);
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! Read `exchange` first. Beside the way lie: `worker` (a thread and what its connections share), `desk` (buffers,
 //! borrowed while there is work), `pool` (idle connections to replicas), `clock` (deadlines), `body` and `answer`
-//! (sources and sinks, where HTTP/2 joins), `transport` (where TLS joins), `error` (whose fault, which status, whether
+//! (sources and sinks, of which each HTTP has its own), `transport` (bytes, with TLS or without), `error` (whose fault, which status, whether
 //! to retry).
 //!
 //! Nothing here knows Docker, and nothing here waits for it.
@@ -27,6 +27,7 @@ mod exchange;
 mod forward;
 mod gauges;
 mod hold;
+mod http1;
 mod identity;
 mod keep;
 mod listener;

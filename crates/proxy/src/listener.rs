@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::clock::TICK;
 use crate::connection;
-use crate::transport::Tcp;
+use crate::transport::{Tcp, Transport};
 use crate::worker::{Shared, Worker};
 
 /// Connections that the kernel keeps for us while we are busy.
@@ -91,7 +91,7 @@ fn start(stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>, shared: &Arc<
     let place = Place::take(worker, shared);
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        connection::serve(Tcp::new(stream), peer, worker).await;
+        connection::serve(Transport::Tcp(Tcp::new(stream)), peer, worker).await;
         drop(place);
     });
 }

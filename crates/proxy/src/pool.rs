@@ -3,14 +3,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use divisi_model::{Moment, Readiness, Replica, ReplicaId};
-use socket2::SockRef;
-use tokio::net::TcpStream;
+
+use crate::transport::Transport;
 
 /// Idle connections by replica. No locks: a worker's pool is its own.
 #[derive(Debug, Default)]
@@ -27,7 +25,7 @@ struct Shelf {
 
 #[derive(Debug)]
 struct Idle {
-    stream: TcpStream,
+    stream: Transport,
     since: Moment,
 }
 
@@ -35,13 +33,14 @@ impl Pool {
     /// How long a connection is kept that nobody uses.
     const OLDEST: Duration = Duration::from_secs(60);
 
-    /// An idle connection to the replica that has not ended yet, as far as can be seen. With `look_twice` the kernel is
+    /// An idle connection to the replica that has not ended yet, as far as can be seen: one that has nothing to say. If it has, it has
+    /// ended, or it answers what nobody asked. With `look_twice` the kernel is
     /// asked: worth a system call for a request that must not be sent twice.
-    pub(crate) fn take(&self, replica: &Replica, look_twice: bool) -> Option<TcpStream> {
+    pub(crate) fn take(&self, replica: &Replica, look_twice: bool) -> Option<Transport> {
         let mut shelves = self.shelves.borrow_mut();
         let idle = &mut shelves.get_mut(&replica.id())?.idle;
         while let Some(Idle { stream, .. }) = idle.pop() {
-            if is_quiet(&stream) && !(look_twice && has_ended(&stream)) {
+            if stream.is_quiet() && (!look_twice || stream.is_quiet_indeed()) {
                 return Some(stream);
             }
         }
@@ -49,7 +48,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request, if its replica will get one.
-    pub(crate) fn put(&self, replica: &Arc<Replica>, stream: TcpStream, now: Moment) {
+    pub(crate) fn put(&self, replica: &Arc<Replica>, stream: Transport, now: Moment) {
         if replica.readiness() != Readiness::Ready {
             return;
         }
@@ -69,25 +68,10 @@ impl Pool {
         let now = Moment::now();
         self.shelves.borrow_mut().retain(|_, shelf| {
             let wanted = shelf.replica.readiness() == Readiness::Ready;
-            shelf.idle.retain(|idle| wanted && now.since(idle.since) < Self::OLDEST && is_quiet(&idle.stream));
+            shelf.idle.retain(|idle| wanted && now.since(idle.since) < Self::OLDEST && idle.stream.is_quiet());
             !shelf.idle.is_empty()
         });
     }
-}
-
-/// An idle connection has nothing to say. If it has, it has ended, or it answers what nobody asked.
-fn is_quiet(stream: &TcpStream) -> bool {
-    match stream.poll_read_ready(&mut Context::from_waker(Waker::noop())) {
-        Poll::Pending => true,
-        // Readiness can be left over from a read that took exactly what was there.
-        Poll::Ready(_) => !has_ended(stream),
-    }
-}
-
-/// Asks the kernel instead of the event loop, which may not have been told yet.
-fn has_ended(stream: &TcpStream) -> bool {
-    let peeked = SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
-    !peeked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 /// Replicas are numbered in order; their numbers need no mixing to spread.

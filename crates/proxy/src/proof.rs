@@ -10,7 +10,7 @@ use divisi_kernel::Receipt;
 use tokio::time::sleep;
 
 use crate::error::Error;
-use crate::transport::Tcp;
+use crate::transport::Transport;
 
 /// How long the reset may take to come after the end; the two are a round trip apart.
 const PATIENCE: u32 = 20;
@@ -25,12 +25,12 @@ pub(crate) struct Proof {
 impl Proof {
     /// To be made before the first byte of a request is written on a connection that has rested. Costs a system call, so it is only
     /// made where it is `wanted`.
-    pub(crate) fn begin(stream: &Tcp, wanted: bool) -> Self {
+    pub(crate) fn begin(stream: &Transport, wanted: bool) -> Self {
         Self { before: if wanted { stream.receipt() } else { None } }
     }
 
     /// The error, or what it turns out to be: [`Error::Unreceived`].
-    pub(crate) async fn examine(&self, stream: &Tcp, error: Error) -> Error {
+    pub(crate) async fn examine(&self, stream: &Transport, error: Error) -> Error {
         let Some(before) = self.before.filter(|_| error.came_after_the_end()) else { return error };
         for _ in 0..PATIENCE {
             match stream.receipt() {
@@ -49,6 +49,7 @@ mod tests {
     use std::net::{Shutdown, TcpListener, TcpStream};
 
     use super::*;
+    use crate::transport::Tcp;
 
     /// What becomes of a request that meets a replica which does that to its connection, and sees its end.
     async fn fate(replica: impl FnOnce(TcpStream) -> Option<TcpStream>) -> Error {
@@ -57,7 +58,8 @@ mod tests {
         let far = listener.accept().expect("the other end").0;
         let stream = near.try_clone().expect("a second handle");
         stream.set_nonblocking(true).expect("a socket for the event loop");
-        let stream = Tcp::new(tokio::net::TcpStream::from_std(stream).expect("an event loop"));
+        let stream = tokio::net::TcpStream::from_std(stream).expect("an event loop");
+        let stream = Transport::Tcp(Tcp::new(stream));
         near.set_nonblocking(false).expect("a socket that blocks");
         let proof = Proof::begin(&stream, true);
         let _kept = replica(far);

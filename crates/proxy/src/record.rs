@@ -42,8 +42,8 @@ impl Marks {
 /// One exchange as it goes on; counted and logged when it is dropped, and so exactly once.
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
-    worker: &'a Worker,
-    identity: &'a Identity,
+    pub(crate) worker: &'a Worker,
+    pub(crate) identity: &'a Identity,
     /// None where the client sent something else.
     request: Option<&'a RequestHead>,
     /// What it sent instead.

@@ -13,6 +13,7 @@ use divisi_model::{
 use tokio::time::sleep;
 
 use crate::affinity::{self, Cookie, Tie};
+use crate::body::Source;
 use crate::clock::Timer;
 use crate::error::{Error, Fault};
 use crate::forward::Failed;
@@ -21,7 +22,6 @@ use crate::identity::Identity;
 use crate::keep::Keeper;
 use crate::record::Record;
 use crate::route::{self, Passage, Paths};
-use crate::transport::Transport;
 use crate::worker::Worker;
 
 /// How far the engine's word of a replica's end may be behind the end itself.
@@ -171,9 +171,9 @@ impl<'a> Search<'a> {
     }
 
     /// The replica for the next attempt; waits for one where there is none.
-    pub(crate) async fn replica<T: Transport>(
+    pub(crate) async fn replica<S: Source>(
         &mut self,
-        body: &mut Keeper<'_, T>,
+        body: &mut Keeper<'_, S>,
         timer: &Timer,
         record: &mut Record<'_>,
     ) -> Result<Lease, Error> {
@@ -194,7 +194,7 @@ impl<'a> Search<'a> {
             }
         }
         self.tried = Tried::NONE;
-        hold::wait(self, &mut body.reader, timer, record).await
+        hold::wait(self, body.body, timer, record).await
     }
 
     /// Picks in the world as it is now. A retry comes after a failure, which often is the first sign that the world has changed,
@@ -222,10 +222,10 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     /// The failure, where it is final.
-    pub(crate) async fn failed<T: Transport>(
+    pub(crate) async fn failed<S: Source>(
         &mut self,
         failed: Failed,
-        body: &mut Keeper<'_, T>,
+        body: &mut Keeper<'_, S>,
         begun: &Cell<bool>,
         record: &mut Record<'_>,
     ) -> Result<(), Error> {
@@ -273,7 +273,7 @@ impl<'a> Search<'a> {
 
     /// RFC 9110 9.2.2: what may have been acted upon is repeated only where repeating changes nothing; and only while the client
     /// has seen nothing of a response and the whole request can still be had.
-    fn may_retry<T: Transport>(&self, error: &Error, body: &Keeper<'_, T>, begun: &Cell<bool>) -> bool {
+    fn may_retry<S: Source>(&self, error: &Error, body: &Keeper<'_, S>, begun: &Cell<bool>) -> bool {
         // One that took too long once may well do so again: two such waits are enough.
         let too_slow = error.is_reply_timeout() && !self.last.as_ref().is_some_and(Error::is_reply_timeout);
         let unacted = error.nothing_sent() || self.request.is_idempotent() && (error.is_unanswered() || too_slow);

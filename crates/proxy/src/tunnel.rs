@@ -13,8 +13,8 @@ use crate::transport::Transport;
 
 /// Carries bytes both ways. Each side may end its direction and go on receiving (RFC 6455 7.1.1 and plain TCP know that
 /// half-close). One timer serves both directions: a tunnel is silent only when nothing moves either way.
-pub(crate) async fn run<T: Transport>(
-    replica: &T,
+pub(crate) async fn run(
+    replica: &Transport,
     from_replica: &mut Window,
     to_replica: &mut Vec<u8>,
     client_source: &mut impl Source,
