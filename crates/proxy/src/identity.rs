@@ -75,6 +75,7 @@ mod tests {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             workers: 1,
             trust: ["10.0.0.0/8", "fd00::/8"].iter().map(|net| net.parse().expect("a network")).collect(),
+            proxy_protocol: Vec::new(),
             replica_header: false,
             limits: Limits::default(),
         };

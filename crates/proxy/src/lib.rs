@@ -40,6 +40,7 @@ mod route;
 mod search;
 mod settings;
 mod tally;
+mod tcp;
 mod transport;
 mod tunnel;
 mod worker;
@@ -61,6 +62,7 @@ pub use crate::tally::Totals;
 
 use crate::access_log::{Journal, Writer};
 use crate::tally::Tally;
+use crate::tcp::Doors;
 use crate::worker::Shared;
 
 /// How long before the end those who wait for a replica are told that none will come.
@@ -115,6 +117,7 @@ pub fn start(
     let shared = Arc::new(Shared {
         settings,
         published,
+        doors: Doors::new(&[addr]),
         connections: AtomicUsize::new(0),
         dropped_lines: Arc::default(),
         stopping: AtomicBool::new(false),

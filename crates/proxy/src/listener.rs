@@ -14,8 +14,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use crate::clock::TICK;
+use crate::clock::{TICK, Timer};
 use crate::connection;
+use crate::proxy_protocol;
 use crate::transport::{Tcp, Transport};
 use crate::worker::{Shared, Worker};
 
@@ -75,7 +76,7 @@ pub(crate) async fn accept(listener: tokio::net::TcpListener, worker: Rc<Worker>
 }
 
 /// A connection that waits already, if there is one.
-async fn waiting(listener: &tokio::net::TcpListener) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+pub(crate) async fn waiting(listener: &tokio::net::TcpListener) -> Option<io::Result<(TcpStream, SocketAddr)>> {
     poll_fn(|context| match listener.poll_accept(context) {
         Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
         Poll::Pending => Poll::Ready(None),
@@ -91,25 +92,45 @@ fn start(stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>, shared: &Arc<
     let place = Place::take(worker, shared);
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        connection::serve(Transport::Tcp(Tcp::new(stream)), peer, worker).await;
+        if let Some((stream, client)) = introduced(stream, peer, &worker).await {
+            connection::serve(Transport::Tcp(Tcp::new(stream)), client, worker).await;
+        }
         drop(place);
     });
 }
 
+/// The connection with the client's address: the peer's own, or by its word that of another, if it is to say.
+async fn introduced(mut stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>) -> Option<(TcpStream, SocketAddr)> {
+    if !worker.settings.is_proxied(peer.ip()) {
+        return Some((stream, peer));
+    }
+    let timer = Timer::new(&worker.clock);
+    timer.arm(worker.settings.limits.head_timeout);
+    // On the heap, as long as it takes: every connection would be larger by it.
+    match Box::pin(proxy_protocol::admit(&mut stream, &timer)).await {
+        Ok(header) => Some((stream, header.client(peer))),
+        Err(error) => {
+            tracing::debug!(%error, %peer, "a connection was refused");
+            worker.published.listening().count_refused();
+            None
+        }
+    }
+}
+
 /// The connection failed and not the listening socket (accept(2): errors already pending on the new socket).
-fn is_about_one_connection(error: &io::Error) -> bool {
+pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 /// A connection's place among those that are allowed; free again when dropped.
-struct Place {
+pub(crate) struct Place {
     worker: Rc<Worker>,
     shared: Arc<Shared>,
 }
 
 impl Place {
-    fn take(worker: &Rc<Worker>, shared: &Arc<Shared>) -> Self {
+    pub(crate) fn take(worker: &Rc<Worker>, shared: &Arc<Shared>) -> Self {
         worker.connections.set(worker.connections.get() + 1);
         shared.connections.fetch_add(1, Ordering::Relaxed);
         Self { worker: Rc::clone(worker), shared: Arc::clone(shared) }

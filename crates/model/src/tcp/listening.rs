@@ -1,11 +1,15 @@
 //! At which ports the request's way listens: for people, never for a decision on a connection.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// At which ports the request's way listens.
 #[derive(Debug, Default)]
-pub struct Listening(Mutex<BTreeMap<u16, Standing>>);
+pub struct Listening {
+    ports: Mutex<BTreeMap<u16, Standing>>,
+    refused: AtomicU64,
+}
 
 /// How a port stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +43,17 @@ impl Listening {
         is_news
     }
 
+    /// A connection was refused before it was known which service it is for.
+    pub fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were, so far.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u16, Standing>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

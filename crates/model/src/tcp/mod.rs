@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `port` | one port with its routes |
 //! | `ports` | all of them, as they are at one moment |
+//! | [`meter`] | what became of connections, counted |
 //! | [`listening`] | which of them are listened at, as the request's way says |
 //!
 //! A route of TCP is a [`Route`](crate::route::Route) like those of HTTP: its rule asks for a server name where one of HTTP asks
 //! for a host, its [`Door`](crate::route::Door) says whether its connections are inside TLS, and order and conflicts are the same.
 
 pub mod listening;
+pub mod meter;
 mod port;
 mod ports;
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod tests;
 use std::net::IpAddr;
 
 pub use listening::{Listening, Standing};
+pub use meter::{Ending, StreamMeter, Streams};
 pub use port::Port;
 pub use ports::{PortConflict, Ports};
 

@@ -10,9 +10,9 @@ use crate::desk::{Buffers, Window};
 use crate::transport::{Transport, fill, write_all};
 
 /// One direction of a connection.
-struct Lane<'a, T, U> {
-    from: &'a T,
-    to: &'a U,
+struct Lane<'a> {
+    from: &'a Transport,
+    to: &'a Transport,
     window: &'a mut Window,
     /// Bytes that were passed on.
     count: &'a Cell<u64>,
@@ -22,9 +22,9 @@ struct Lane<'a, T, U> {
 
 /// Carries bytes both ways, `early` ones of the client first. Each side may end its direction and go on receiving. One timer
 /// serves both: a connection is silent only when nothing moves either way. No buffer is held while nothing moves.
-pub(super) async fn carry<T: Transport, U: Transport>(
-    client: &T,
-    replica: &U,
+pub(super) async fn carry(
+    client: &Transport,
+    replica: &Transport,
     early: Window,
     (received, sent): (&Cell<u64>, &Cell<u64>),
     timer: &Timer,
@@ -41,7 +41,7 @@ pub(super) async fn carry<T: Transport, U: Transport>(
     both.map(|((), ())| ())
 }
 
-impl<T: Transport, U: Transport> Lane<'_, T, U> {
+impl Lane<'_> {
     async fn run(self, timer: &Timer, silence: Duration) -> Result<(), Error> {
         let [reading, writing] = self.blame;
         loop {

@@ -15,6 +15,14 @@ pub(super) enum Error {
     Refused(#[from] Refused),
     #[error("the client left")]
     ClientLeft,
+    #[error("the client sent nothing that says where it belongs, or not all of it in time")]
+    LateHello,
+    #[error("the beginning of TLS is longer than any is")]
+    LongHello,
+    #[error("the beginning of TLS cannot be read: {0}")]
+    BadHello(rustls::Error),
+    #[error("TLS to end here, for which there is no certificate")]
+    NoCertificate,
     #[error("no route for it at port {port}{}", named(.server_name))]
     NoRoute { port: u16, server_name: Box<[u8]> },
     #[error("route closed: {0}")]

@@ -18,6 +18,7 @@ mod carry;
 mod doors;
 mod entrances;
 mod error;
+mod hello;
 mod passage;
 mod record;
 mod search;

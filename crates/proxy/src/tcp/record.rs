@@ -62,10 +62,9 @@ impl<'a> Record<'a> {
     }
 
     /// The connection could not be made at its replica, which is not counted as busy with it any more.
-    pub(super) fn leave(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            self.last = Some(Arc::clone(lease.replica()));
-        }
+    pub(super) fn leave(&mut self) -> Option<Arc<Replica>> {
+        let lease = self.lease.take()?;
+        Some(Arc::clone(self.last.insert(Arc::clone(lease.replica()))))
     }
 
     fn ending(&self) -> Ending {

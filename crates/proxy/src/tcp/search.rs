@@ -4,16 +4,13 @@ use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use divisi_model::spec::Affinity;
 use divisi_model::tcp::{Connection, Hello};
-use divisi_model::{
-    Crowded, Entry, Failure, Health, Lease, Moment, NoReplica, Place, Readiness, Replica, Service, Slot, State, Tried,
-    Wanted,
-};
+use divisi_model::{Crowded, Entry, Failure, Lease, Moment, NoReplica, Place, Service, Slot, State, Tried, Wanted};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -24,7 +21,7 @@ use super::record::Record;
 use crate::clock::{Elapsed, TICK, Timer};
 use crate::error::Unheld;
 use crate::hold::{no_place, too_long};
-use crate::search::is_of_the_replica;
+use crate::search::{has_left, is_of_the_replica};
 use crate::worker::Worker;
 
 /// How far the engine's word of a replica's end may be behind the end itself.
@@ -54,12 +51,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(
-        worker: &'a Worker,
-        client: &'a TcpStream,
-        timer: &'a Timer,
-        hello: Option<Hello<'a>>,
-    ) -> Self {
+    pub(super) fn new(worker: &'a Worker, client: &'a TcpStream, timer: &'a Timer, hello: Option<Hello<'a>>) -> Self {
         let course = Course { ends_tls: false, drain: Duration::ZERO };
         Self { worker, client, timer, hello, home: None, course, entry: None, wanted: Wanted::Any, tried: Tried::NONE }
     }
@@ -129,9 +121,10 @@ impl<'a> Search<'a> {
     /// gone, as if it came only then.
     fn at_home<R>(&mut self, record: &mut Record<'_>, then: impl FnOnce(&Service, &Self) -> R) -> Result<R, Error> {
         let snapshot = self.worker.published.load();
-        let same = self.home.as_ref().and_then(|(slot, state)| {
-            snapshot.service(*slot).filter(|service| Arc::ptr_eq(service.state(), state))
-        });
+        let same = self
+            .home
+            .as_ref()
+            .and_then(|(slot, state)| snapshot.service(*slot).filter(|service| Arc::ptr_eq(service.state(), state)));
         if let Some(service) = same {
             return Ok(then(service, self));
         }
@@ -150,7 +143,7 @@ impl<'a> Search<'a> {
         self.entry = Some(service.enter().map_err(crowded)?);
         self.home = Some((way.slot, Arc::clone(service.state())));
         self.course = Course { ends_tls: self.hello.is_some() && !way.passes_tls, drain: service.spec().drain };
-        self.wanted = wanted(service, record);
+        self.wanted = wanted(service, record.client);
         self.tried = Tried::NONE;
         Ok(then(service, self))
     }
@@ -169,7 +162,7 @@ impl<'a> Search<'a> {
                 Ok(Woken::ClientLeft) => return Err(Error::ClientLeft),
                 Err(Elapsed) if self.worker.clock.is_stopping() => return Err(Error::Unheld(Unheld::Stopping)),
                 Err(Elapsed) => {
-                    let late = self.at_home(record, |service, _| too_late(service, why, limits.time))?;
+                    let late = self.at_home(record, |service, _| too_long(service, why, limits.time))?;
                     return Err(Error::Unheld(late));
                 }
             }
@@ -245,11 +238,22 @@ async fn called(place: &Place, client: &TcpStream) -> Woken {
 async fn gone(client: &TcpStream) {
     loop {
         match client.ready(Interest::READABLE).await {
-            Ok(ready) if ready.is_read_closed() && has_left(client) => return,
+            Ok(ready) if ready.is_read_closed() && is_gone(client) => return,
             Ok(_) => sleep(TICK).await,
             Err(_) => return,
         }
     }
+}
+
+/// The replica that gets all connections of a client, where the service wants that: nothing else is known of it here.
+fn wanted(service: &Service, client: IpAddr) -> Wanted {
+    if service.spec().affinity == Affinity::None {
+        return Wanted::Any;
+    }
+    let mut hasher = DefaultHasher::new();
+    // As text, so that the same client comes to the same replica by HTTP.
+    hasher.write(client.to_string().as_bytes());
+    Wanted::Hash(hasher.finish())
 }
 
 /// Whether a client whose side has ended is gone. One that has sent something before may still wait for what comes back.

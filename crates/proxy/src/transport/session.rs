@@ -57,12 +57,8 @@ impl Session {
         outgoing: &mut Window,
     ) -> Result<Step, Error> {
         let (used, step) = match self {
-            Self::Server(server) => {
-                take(server.process_tls_records(incoming.filled_mut()), space, leftovers, outgoing)
-            }
-            Self::Client(client) => {
-                take(client.process_tls_records(incoming.filled_mut()), space, leftovers, outgoing)
-            }
+            Self::Server(server) => take(server.process_tls_records(incoming.filled_mut()), space, leftovers, outgoing),
+            Self::Client(client) => take(client.process_tls_records(incoming.filled_mut()), space, leftovers, outgoing),
         };
         incoming.consume(used);
         step

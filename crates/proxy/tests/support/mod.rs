@@ -26,6 +26,7 @@ pub(crate) fn settings() -> Settings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         workers: 1,
         trust: Vec::new(),
+        proxy_protocol: Vec::new(),
         replica_header: false,
         limits: Limits::default(),
     }
