@@ -28,6 +28,8 @@ pub(super) struct Record<'a> {
     last: Option<Arc<Replica>>,
     /// What its service keeps, once it is known.
     pub(super) state: Option<Arc<State>>,
+    /// It is counted as one of the service.
+    pub(super) entry: Option<divisi_model::Entry>,
     /// How often a replica was tried.
     pub(super) attempts: u16,
     /// How long it waited for a replica, if it did.
@@ -52,6 +54,7 @@ impl<'a> Record<'a> {
             lease: None,
             last: None,
             state: None,
+            entry: None,
             attempts: 0,
             held: None,
             connect: None,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use divisi_model::spec::Affinity;
 use divisi_model::tcp::{Connection, Hello};
-use divisi_model::{Crowded, Entry, Failure, Lease, Moment, NoReplica, Place, Service, Slot, State, Tried, Wanted};
+use divisi_model::{Crowded, Failure, Lease, Moment, NoReplica, Place, Service, Slot, State, Tried, Wanted};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -44,8 +44,6 @@ pub(super) struct Search<'a> {
     hello: Option<Hello<'a>>,
     home: Option<(Slot, Arc<State>)>,
     course: Course,
-    /// It is counted as one of the service.
-    entry: Option<Entry>,
     wanted: Wanted,
     tried: Tried,
 }
@@ -53,7 +51,7 @@ pub(super) struct Search<'a> {
 impl<'a> Search<'a> {
     pub(super) fn new(worker: &'a Worker, client: &'a TcpStream, timer: &'a Timer, hello: Option<Hello<'a>>) -> Self {
         let course = Course { ends_tls: false, drain: Duration::ZERO };
-        Self { worker, client, timer, hello, home: None, course, entry: None, wanted: Wanted::Any, tried: Tried::NONE }
+        Self { worker, client, timer, hello, home: None, course, wanted: Wanted::Any, tried: Tried::NONE }
     }
 
     /// A connection to a replica, whose lease is in the record. The client has been sent nothing, and nothing of it was used.
@@ -140,7 +138,7 @@ impl<'a> Search<'a> {
             return Err(Error::Closed(Arc::clone(why)));
         }
         let crowded = |Crowded { limit }| Error::Crowded { name: service.name().to_owned(), limit };
-        self.entry = Some(service.enter().map_err(crowded)?);
+        record.entry = Some(service.enter().map_err(crowded)?);
         self.home = Some((way.slot, Arc::clone(service.state())));
         self.course = Course { ends_tls: self.hello.is_some() && !way.passes_tls, drain: service.spec().drain };
         self.wanted = wanted(service, record.client);
@@ -260,7 +258,8 @@ fn wanted(service: &Service, client: IpAddr) -> Wanted {
 fn is_gone(client: &TcpStream) -> bool {
     let peeked = SockRef::from(client).peek(&mut [MaybeUninit::uninit()]);
     match peeked {
-        Ok(count) => count == 0,
+        // A reset leaves what had come before it to be read.
+        Ok(count) => count == 0 || matches!(client.take_error(), Ok(Some(_)) | Err(_)),
         Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     }
 }

@@ -91,6 +91,16 @@ impl Proxy {
         Self::started(settings, snapshot, members, None)
     }
 
+    /// The same, whose exchanges go to that log.
+    pub(crate) fn logged(
+        settings: Settings,
+        snapshot: Snapshot,
+        members: Vec<Arc<divisi_model::Replica>>,
+        log: Option<AccessLog>,
+    ) -> Self {
+        Self::started(settings, snapshot, members, log)
+    }
+
     fn started(
         settings: Settings,
         snapshot: Snapshot,
