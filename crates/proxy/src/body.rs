@@ -93,14 +93,14 @@ pub(crate) enum Patience<'a> {
 }
 
 impl Patience<'_> {
-    fn silence(self) -> Duration {
+    pub(crate) fn silence(self) -> Duration {
         match self {
             Self::Silence(silence) | Self::Rate { silence, .. } => silence,
         }
     }
 
     /// How long may be waited for the next bytes after `bytes` came with `left` to spare.
-    fn next(self, left: Duration, bytes: usize) -> Duration {
+    pub(crate) fn next(self, left: Duration, bytes: usize) -> Duration {
         match self {
             Self::Rate { silence, bytes_per_second, begun } if bytes_per_second > 0 && !begun.get() => {
                 let bought = Duration::from_millis(bytes as u64 * 1000 / u64::from(bytes_per_second));

@@ -28,6 +28,7 @@ mod forward;
 mod gauges;
 mod hold;
 mod http1;
+mod http2;
 mod identity;
 mod keep;
 mod listener;

@@ -70,6 +70,10 @@ impl Asked for Question<'_> {
     fn client(&self) -> IpAddr {
         self.client
     }
+
+    fn is_secure(&self) -> bool {
+        false
+    }
 }
 
 /// The service of a request, and where it stands. If a service is found that will not have the request, `record` knows it.

@@ -43,6 +43,8 @@ pub struct Question {
     pub headers: Vec<String>,
     /// Who asks.
     pub client: String,
+    /// Whether it comes inside TLS.
+    pub tls: bool,
 }
 
 /// What became of one route.
@@ -54,7 +56,7 @@ pub struct Step {
     pub fate: Fate,
     /// The first part of its rule that does not hold; None where all do.
     pub unmet: Option<String>,
-    /// What the request has instead; empty where there is nothing to say.
+    /// What the request has instead, or which door the route has; empty where there is nothing to say.
     pub found: String,
 }
 
@@ -68,6 +70,10 @@ pub enum Fate {
     Outranked,
     /// The same rule and service as the one that is taken: another replica's.
     Same,
+    /// Its rule holds, but it is only for requests inside TLS, or only for those without, as [`Step::found`] says.
+    Door,
+    /// The same, and the request is sent into TLS because of it.
+    Sent,
     /// Its rule does not hold.
     Unmet,
 }
@@ -80,6 +86,8 @@ pub enum Outcome {
     Served,
     /// It waits for a replica.
     Held,
+    /// It came without TLS and is sent into it.
+    Redirected,
     /// It is answered with 503: the route serves nobody, or no replica is to be waited for.
     Refused,
     /// It belongs nowhere: 404, or 503 where nothing is known of where requests belong.

@@ -90,6 +90,8 @@ pub struct Replica {
     pub number: u32,
     /// Where it listens.
     pub address: String,
+    /// How it is spoken to: `http`, `https`, `h2c`, `h2`.
+    pub scheme: String,
     /// Whether it may get requests, as the engine says: `starting`, `ready`, `unhealthy`, `paused`, `draining`, `gone`.
     pub readiness: String,
     /// Whether it does its work, as its answers say: `up`, `down`, `ejected`.
@@ -160,6 +162,23 @@ pub struct Route {
     pub label: String,
     /// Why it serves nobody; None where it serves.
     pub closed: Option<String>,
+    /// Whether its requests come inside TLS: `any`, `secure` (only so), `plain` (only without).
+    pub door: String,
+    /// The status with which a GET that came without TLS is sent into it; None where it is served.
+    pub redirect: Option<Redirect>,
+    /// The `Strict-Transport-Security` of its responses inside TLS.
+    pub hsts: Option<String>,
+    /// The file of the authorities of which a client must show a certificate.
+    pub client_authority: Option<String>,
+}
+
+/// How requests that came without TLS are sent into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redirect {
+    /// The status for a GET.
+    pub status: u16,
+    /// Only where a certificate of a file or by ACME is at hand for the host.
+    pub needs_certificate: bool,
 }
 
 /// Two services want the same requests.

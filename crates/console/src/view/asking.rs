@@ -19,6 +19,7 @@ pub(crate) struct Asking {
     /// By their names in lower case.
     headers: Vec<(String, String)>,
     client: IpAddr,
+    is_secure: bool,
 }
 
 impl Asking {
@@ -34,6 +35,7 @@ impl Asking {
             method: "GET".to_owned(),
             headers: Vec::new(),
             client: Ipv4Addr::LOCALHOST.into(),
+            is_secure: false,
         };
         for (name, value) in parameters {
             match name.as_str() {
@@ -66,6 +68,7 @@ impl Asking {
         let mut buffer = Vec::new();
         let path = path::canonical(url.path().as_bytes(), &mut buffer);
         let path = path.map_err(|error| format!("divisi refuses such a request with 400: {error}"))?;
+        self.is_secure = url.scheme_str() == Some("https");
         self.host = host.to_ascii_lowercase();
         self.path = path.to_vec();
         self.query = url.query().unwrap_or_default().to_owned();
@@ -103,6 +106,7 @@ impl Asking {
             query: self.query.clone(),
             headers: self.headers.iter().map(|(name, _)| name.clone()).collect(),
             client: self.client.to_string(),
+            tls: self.is_secure,
         }
     }
 
@@ -113,6 +117,11 @@ impl Asking {
             _ => &self.host,
         };
         name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    }
+
+    /// That path with the query behind it.
+    pub(crate) fn with_query(&self, path: String) -> String {
+        if self.query.is_empty() { path } else { format!("{path}?{}", self.query) }
     }
 
     /// The path as text.
@@ -144,6 +153,10 @@ impl Asked for Asking {
 
     fn client(&self) -> IpAddr {
         self.client
+    }
+
+    fn is_secure(&self) -> bool {
+        self.is_secure
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use divisi_labels::nearest::nearest;
+use divisi_model::route::{self, Asked, Door, Redirect, When};
 use divisi_model::spec::{Affinity, HashKey};
-use divisi_model::{Service, route};
+use divisi_model::{Service, Snapshot};
 
 use super::asking::Asking;
 use super::rewrite::rewritten;
-use super::snapshot::route;
+use super::snapshot::route as told;
 use super::world::{Group, World};
 use crate::api::request::{Candidate, Fate, Outcome, Request, Sent, Step};
 
@@ -30,9 +31,14 @@ pub(crate) fn explain(world: &World, asking: &Asking) -> Request {
         candidates: Vec::new(),
         hints: Vec::new(),
     };
-    match snapshot.find(asking) {
+    let taken = snapshot.find(asking);
+    if let Some((route, redirect)) = sent_into_tls(snapshot, taken, asking) {
+        answer.redirect(route, redirect, asking);
+        return answer;
+    }
+    match taken {
         Some(taken) => {
-            answer.route = Some(route(taken));
+            answer.route = Some(told(taken));
             match (&taken.way().closed, snapshot.service(taken.way().slot)) {
                 (Some(why), _) => answer.refuse(503, &format!("the route serves nobody: {why}")),
                 (None, None) => answer.refuse(503, "the service of the route is gone"),
@@ -40,6 +46,7 @@ pub(crate) fn explain(world: &World, asking: &Asking) -> Request {
                     answer.serve(world, asking, service, taken.way());
                 }
             }
+            answer.hints.extend(taken.way().redirect(asking.is_secure()).map(|redirect| expected(redirect, asking)));
         }
         None => match (snapshot.fallback(), snapshot.route()) {
             (Ok(_), Ok(service)) => answer.serve(world, asking, service, &route::Way::default()),
@@ -54,7 +61,32 @@ pub(crate) fn explain(world: &World, asking: &Asking) -> Request {
     answer
 }
 
+/// The route because of which a request that came without TLS is sent into it, where that is certain.
+fn sent_into_tls<'a>(
+    snapshot: &'a Snapshot,
+    taken: Option<&'a route::Route>,
+    asking: &Asking,
+) -> Option<(&'a route::Route, &'a Redirect)> {
+    let route = taken.or_else(|| snapshot.routes().find_inside_tls(asking))?;
+    let redirect = route.way().redirect(asking.is_secure()).filter(|redirect| redirect.when == When::Always)?;
+    Some((route, redirect))
+}
+
+/// Nobody here knows which certificates there are.
+fn expected(redirect: &Redirect, asking: &Asking) -> String {
+    let (status, name) = (redirect.status(asking.method()), asking.name());
+    format!("where a certificate of a file or by ACME is at hand for {name}, it is sent to https with {status} instead")
+}
+
 impl Request {
+    fn redirect(&mut self, taken: &route::Route, redirect: &Redirect, asking: &Asking) {
+        let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let url = format!("https://{}{port}{}", asking.name(), asking.with_query(asking.path_text()));
+        self.route = Some(told(taken));
+        self.outcome = Outcome::Redirected;
+        self.answer = format!("is answered with {}: it is sent to {url}", redirect.status(asking.method()));
+    }
+
     fn refuse(&mut self, status: u16, why: &str) {
         self.outcome = Outcome::Refused;
         self.answer = format!("is answered with {status}: {why}");
@@ -92,15 +124,15 @@ fn step(step: &route::explain::Step<'_>) -> Step {
         Became::Taken => (Fate::Taken, None, String::new()),
         Became::Outranked => (Fate::Outranked, None, String::new()),
         Became::Same => (Fate::Same, None, String::new()),
+        Became::Door(door) => (Fate::Door, None, door.condition().to_owned()),
+        Became::Sent(_) => (Fate::Sent, None, Door::Secure.condition().to_owned()),
         Became::Unmet { part, found } => (Fate::Unmet, Some(part.to_string()), found.clone()),
     };
-    Step { route: route(step.route), fate, unmet, found }
+    Step { route: told(step.route), fate, unmet, found }
 }
 
 fn sent(asking: &Asking, way: &route::Way) -> Sent {
-    let path = rewritten(&asking.path_text(), &way.rewrites);
-    let query = asking.tell().query;
-    let target = if query.is_empty() { path } else { format!("{path}?{query}") };
+    let target = asking.with_query(rewritten(&asking.path_text(), &way.rewrites));
     Sent { target, hides_host: way.hides_host }
 }
 

@@ -2,7 +2,7 @@
 
 use divisi_discovery::Sighting;
 use divisi_labels::{Outcome, Verdict};
-use divisi_model::route::{self, Route};
+use divisi_model::route::{self, Route, When};
 use divisi_model::{EngineState, Moment};
 
 use super::world::{Group, World};
@@ -63,6 +63,7 @@ fn service(group: &Group<'_>, now: Moment) -> Service {
 
 /// What people are told of a route.
 pub(super) fn route(route: &Route) -> api::snapshot::Route {
+    let way = route.way();
     api::snapshot::Route {
         name: route.name().to_string(),
         rule: route.text().to_owned(),
@@ -70,7 +71,14 @@ pub(super) fn route(route: &Route) -> api::snapshot::Route {
         service: route.service().to_string(),
         container: route.origin().container.to_string(),
         label: route.origin().label.to_string(),
-        closed: route.way().closed.as_deref().map(str::to_owned),
+        closed: way.closed.as_deref().map(str::to_owned),
+        door: way.door.name().to_owned(),
+        redirect: way.redirect.map(|redirect| api::snapshot::Redirect {
+            status: redirect.status,
+            needs_certificate: redirect.when != When::Always,
+        }),
+        hsts: way.protection.hsts.as_deref().map(str::to_owned),
+        client_authority: way.protection.client_authority.as_deref().map(str::to_owned),
     }
 }
 

@@ -124,6 +124,7 @@ impl Member<'_> {
             name: replica.name().to_owned(),
             number: replica.number(),
             address: replica.authority().to_owned(),
+            scheme: replica.speech().scheme.name().to_owned(),
             readiness: readiness_word(readiness).to_owned(),
             health: health_word(health).to_owned(),
             state: state_word(readiness, health).to_owned(),

@@ -59,6 +59,25 @@ fn requests_that_are_not() {
 }
 
 #[test]
+fn requests_that_come_by_the_other_door() {
+    let stage = stage::shop();
+    let sent = ask(&stage, "http://inside.test/a?b=c");
+    assert_eq!(sent.outcome, Outcome::Redirected);
+    assert_eq!(sent.answer, "is answered with 308: it is sent to https://inside.test/a?b=c");
+    let step = sent.steps.iter().find(|step| step.route.name == "inside").expect("a route");
+    assert_eq!((step.fate, step.found.as_str()), (Fate::Sent, "comes only inside TLS"));
+    let served = ask(&stage, "https://inside.test/a");
+    assert!(served.question.tls && served.outcome == Outcome::Served, "{}", served.answer);
+    let route = served.route.expect("a route");
+    assert_eq!((route.door.as_str(), route.client_authority.as_deref()), ("secure", Some("staff.pem")));
+    let auto = ask(&stage, "http://auto.test/");
+    let told =
+        "where a certificate of a file or by ACME is at hand for auto.test, it is sent to https with 308 instead";
+    assert_eq!(auto.hints, [told]);
+    assert!(ask(&stage, "https://auto.test/").hints.is_empty());
+}
+
+#[test]
 fn a_replica_with_as_many_requests_as_it_may_have_takes_no_more() {
     let stage = stage::shop();
     let world = stage.published.keep();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use divisi_console::{Console, GaugeReader, Gauges, Sources};
 use divisi_discovery::{Advice, Place, Reason, RouteSighting, Sighting, inquiry};
 use divisi_labels::{Dialect, Outcome, Verdict};
-use divisi_model::route::{Origin, Rewrite, Route, RoutingTable, Rule};
+use divisi_model::route::{Door, Origin, Protection, Redirect, Rewrite, Route, RoutingTable, Rule, When};
 use divisi_model::spec::HoldLimits;
 use divisi_model::{
     Card, Failure, Moment, Name, Published, Readiness, Replica, Service, Slot, Snapshot, Spec, Tried, Unrouted, Wanted,
@@ -145,8 +145,22 @@ fn routes() -> Vec<Route> {
         Route::new("old", host("old.test"), "shop/old", origin("old")).with_way(way(3)),
         Route::new("now", host("now.test"), "shop/now", origin("now")).with_way(way(4)),
         Route::new("admin", host("admin.test"), "shop/web", origin("web2")).with_way(closed),
+        Route::new("auto", host("auto.test"), "shop/now", origin("auto"))
+            .with_way(divisi_model::route::Way { redirect: Some(Redirect::permanent(When::Certified)), ..way(4) }),
+        Route::new("inside", host("inside.test"), "shop/web", origin("inside")).with_way(inside(way(0))),
         Route::new("thief", host("old.test"), "shop/now", origin("thief")).with_way(way(4)),
     ]
+}
+
+/// Only inside TLS, and with everything that can be wanted of it.
+fn inside(way: divisi_model::route::Way) -> divisi_model::route::Way {
+    let protection = Protection {
+        hsts: Some("max-age=31536000".into()),
+        client_authority: Some("staff.pem".into()),
+        ..Protection::default()
+    };
+    let redirect = Some(Redirect::permanent(When::Always));
+    divisi_model::route::Way { door: Door::Secure, redirect, protection: Arc::new(protection), ..way }
 }
 
 /// A container that is the replica.

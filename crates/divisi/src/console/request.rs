@@ -1,6 +1,7 @@
 //! Where a request would go, in words.
 
 use divisi_console::api::request::{Fate, Question, Request, Step};
+use divisi_console::api::snapshot::Route;
 
 use super::text::{Table, one_line};
 
@@ -26,8 +27,9 @@ fn question(question: &Question) -> String {
     let query = if question.query.is_empty() { String::new() } else { format!("?{}", question.query) };
     let headers =
         if question.headers.is_empty() { String::new() } else { format!(", with {}", question.headers.join(", ")) };
+    let scheme = if question.tls { "https" } else { "http" };
     one_line(&format!(
-        "request {} http://{}{}{query} from {}{headers}",
+        "request {} {scheme}://{}{}{query} from {}{headers}",
         question.method, question.host, question.path, question.client
     ))
 }
@@ -37,6 +39,10 @@ fn sent(told: &Request) -> String {
     if let Some(route) = &told.route {
         let source = format!("priority {}, written in {} of {}", route.priority, route.label, route.container);
         table.row(["route".to_owned(), route.rule.clone(), source]);
+        let protection = protection(route);
+        if !protection.is_empty() {
+            table.row(["tls".to_owned(), protection]);
+        }
     } else if let Some(service) = &told.service {
         table.row(["route".to_owned(), format!("none: everything without one goes to {service}")]);
     }
@@ -45,6 +51,18 @@ fn sent(told: &Request) -> String {
         table.row(["sent".to_owned(), format!("{} {}", told.question.method, sent.target), host.to_owned()]);
     }
     table.text("").trim_start_matches('\n').to_owned()
+}
+
+/// What the route wants of TLS, where that is anything.
+fn protection(route: &Route) -> String {
+    let door = match route.door.as_str() {
+        "plain" => Some("requests inside TLS have another route".to_owned()),
+        "secure" => Some("only inside TLS".to_owned()),
+        _ => None,
+    };
+    let client = route.client_authority.as_ref().map(|file| format!("clients show a certificate signed by {file}"));
+    let hsts = route.hsts.as_ref().map(|value| format!("HSTS {value}"));
+    [door, client, hsts].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn candidates(told: &Request) -> String {
@@ -82,6 +100,8 @@ fn fate(step: &Step) -> String {
         Fate::Taken => "yes, and is taken".to_owned(),
         Fate::Outranked => "yes, but another one stands before it".to_owned(),
         Fate::Same => "yes: the same route, of another replica".to_owned(),
+        Fate::Door => format!("yes, but {}", step.found),
+        Fate::Sent => format!("yes, and the request is sent there, for it {}", step.found),
         Fate::Unmet => {
             let part = step.unmet.as_deref().unwrap_or_default();
             // Where the rule is one condition it needs no repeating.

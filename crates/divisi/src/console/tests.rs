@@ -13,7 +13,7 @@ fn replica(number: u32, state: &str, obstacle: &Value) -> Value {
     let health = if readiness == state { "up" } else { state };
     let seen = number != 3;
     json!({
-        "name": format!("shop-web-{number}"), "number": number, "address": format!("172.20.0.{number}:80"),
+        "name": format!("shop-web-{number}"), "number": number, "address": format!("172.20.0.{number}:80"), "scheme": "http",
         "readiness": readiness, "health": health, "state": state, "since_seconds": f64::from(number) * 1800.0,
         "requests": requests(if seen { 1200 / u64::from(number) } else { 0 }), "in_flight": number - 1,
         "latency_seconds": seen.then_some(0.0041), "obstacle": obstacle,
@@ -34,7 +34,7 @@ fn service(name: &str, state: &str, waiting: u64, replicas: &Value) -> Value {
 fn route(rule: &str, service: &str, closed: &Value) -> Value {
     json!({
         "name": "web", "rule": rule, "priority": rule.len(), "service": service, "container": "shop-web-3",
-        "label": "divisi.host", "closed": closed,
+        "label": "divisi.host", "closed": closed, "door": "any", "redirect": null, "hsts": null, "client_authority": null,
     })
 }
 
@@ -79,7 +79,7 @@ fn explanation(value: Value) -> String {
 fn asked(path: &str, outcome: &str, answer: &str) -> Value {
     json!({
         "kind": "request",
-        "question": { "method": "GET", "host": "shop.test", "path": path, "query": "", "headers": ["x-tenant"], "client": "127.0.0.1" },
+        "question": { "method": "GET", "host": "shop.test", "path": path, "query": "", "headers": ["x-tenant"], "client": "127.0.0.1", "tls": false },
         "steps": [
             {
                 "route": route("Host(`shop.test`) && PathWithin(`/api`)", "shop/api", &Value::Null), "fate": "unmet",
@@ -132,6 +132,18 @@ fn golden_request() {
           "obstacle": advice("it is frozen by docker pause", "docker unpause shop-web-2") },
     ]);
     golden("request-served.txt", &explanation(served));
+    let mut sent = asked("/cart", "redirected", "is answered with 308: it is sent to https://shop.test/cart");
+    let mut only = route("Host(`shop.test`)", "shop/web", &Value::Null);
+    only["door"] = json!("secure");
+    only["redirect"] = json!({ "status": 308, "needs_certificate": false });
+    only["hsts"] = json!("max-age=31536000");
+    only["client_authority"] = json!("/certs/staff.pem");
+    let step = json!({ "route": only.clone(), "fate": "sent", "unmet": null, "found": "comes only inside TLS" });
+    let mut other = step.clone();
+    other["fate"] = json!("door");
+    sent["steps"].as_array_mut().expect("steps").extend([step, other]);
+    sent["route"] = only;
+    golden("request-redirected.txt", &explanation(sent));
     let mut nowhere = asked("/x", "nowhere", "is answered with 404: no route holds for it");
     nowhere["hints"] = json!(["did you mean shop.test?"]);
     let one = nowhere["steps"][1].clone();

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
-use super::Route;
 use super::asked::Asked;
 use super::keys::{Key, PathTest};
 use super::matching::Question;
 use super::sharded::Named;
 use super::table::Conflict;
+use super::{Door, Route};
 
 /// The routes of one host.
 #[derive(Debug, Default)]
@@ -45,6 +45,8 @@ pub(crate) struct Entry {
     /// The route's; here because most are told apart by it.
     priority: i64,
     test: PathTest,
+    /// The route's, too.
+    door: Door,
     /// There is nothing more to check.
     is_all: bool,
 }
@@ -57,8 +59,8 @@ pub(crate) struct Placed<'a> {
 
 impl<'a> Placed<'a> {
     pub(crate) fn new(key: &Key<'a>, route: &Arc<Route>) -> Self {
-        let entry = Entry { route: Arc::clone(route), priority: route.priority(), test: key.test, is_all: key.is_all };
-        Self { path: key.path, entry }
+        let (route, priority, door) = (Arc::clone(route), route.priority(), route.way().door);
+        Self { path: key.path, entry: Entry { route, priority, test: key.test, door, is_all: key.is_all } }
     }
 }
 
@@ -146,8 +148,10 @@ impl Bucket {
         let (path, length) = (question.asked.path(), (node.end - node.start) as usize);
         let reachable = self.entries[node.first as usize..node.hidden as usize].iter();
         let mut better = reachable.take_while(|entry| best.is_none_or(|best| entry.is_before(best)));
-        let is_asked =
-            |entry: &&Entry| entry.test.fits(path, length) && (entry.is_all || entry.route.rule().holds(question));
+        let is_asked = |entry: &&Entry| {
+            let is_near = entry.door.admits(question.is_secure) && entry.test.fits(path, length);
+            is_near && (entry.is_all || entry.route.rule().holds(question))
+        };
         better.find(is_asked).or(best)
     }
 }
@@ -185,10 +189,15 @@ impl Builder {
     }
 
     /// Adds a route of the path whose routes begin at `start`. Those with the same rule stand side by side; only the first of
-    /// them can be reached.
+    /// them can be reached by each door.
     fn add_entry(&mut self, start: usize, entry: Entry) {
-        let winner = self.entries[start..].last().map(|last| Arc::clone(&last.route));
-        match winner.filter(|winner| winner.is_same_rule(&entry.route) && !Arc::ptr_eq(winner, &entry.route)) {
+        let last = self.entries[start..].iter().rev().map(|last| &last.route);
+        let same =
+            last.take_while(|last| last.is_same_rule(&entry.route)).filter(|last| !Arc::ptr_eq(last, &entry.route));
+        let admits = |route: &Arc<Route>, is_secure| route.way().door.admits(is_secure);
+        let is_behind = |is_secure| !entry.door.admits(is_secure) || same.clone().any(|last| admits(last, is_secure));
+        let winner = if is_behind(false) && is_behind(true) { same.clone().next().map(Arc::clone) } else { None };
+        match winner {
             Some(winner) => {
                 self.note_conflict(&winner, &entry.route);
                 self.hidden.push(entry);

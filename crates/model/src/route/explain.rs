@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::Route;
 use super::asked::Asked;
 use super::matching::Question;
 use super::rule::Rule;
 use super::table::RoutingTable;
+use super::{Door, Redirect, Route};
 
 /// What became of one route.
 #[derive(Debug)]
@@ -26,6 +26,10 @@ pub enum Outcome<'a> {
     Outranked,
     /// It has the same rule as the one that is taken, and leads to the same service: another replica's.
     Same,
+    /// Its rule holds, but the request did not come by its door.
+    Door(Door),
+    /// The same, and as no other route has the request, it is sent to that door.
+    Sent(Redirect),
     /// Its rule does not hold.
     Unmet {
         /// The first part that does not hold.
@@ -44,6 +48,8 @@ impl fmt::Display for Step<'_> {
             Outcome::Taken => write!(f, "taken"),
             Outcome::Outranked => write!(f, "holds, but another route stands before it"),
             Outcome::Same => write!(f, "the same as the one that is taken"),
+            Outcome::Door(door) => write!(f, "holds, but {}", door.condition()),
+            Outcome::Sent(_) => write!(f, "{}, where the request is sent", Door::Secure.condition()),
             Outcome::Unmet { part, found } if found.is_empty() => write!(f, "{part} does not hold"),
             Outcome::Unmet { part, found } => write!(f, "{part} does not hold: {found}"),
         }
@@ -55,8 +61,9 @@ impl RoutingTable {
     pub fn explain(&self, asked: &impl Asked) -> Vec<Step<'_>> {
         let question = Question::new(asked);
         let taken = self.find_entry(&question).map(|entry| &*entry.route);
-        let outcome = |route| outcome(route, taken, &question);
-        self.routes().into_iter().map(|route| Step { route, outcome: outcome(route) }).collect()
+        let sent = if taken.is_none() && !question.is_secure { self.find_inside_tls(asked) } else { None };
+        let step = |route| Step { route, outcome: outcome(route, taken, sent, &question) };
+        self.routes().into_iter().map(|route| step(route)).collect()
     }
 }
 
@@ -71,15 +78,31 @@ impl Rule {
     }
 }
 
-fn outcome<'a, A: Asked>(route: &'a Route, taken: Option<&Route>, question: &Question<'_, A>) -> Outcome<'a> {
+fn outcome<'a, A: Asked>(
+    route: &'a Route,
+    taken: Option<&Route>,
+    sent: Option<&Route>,
+    question: &Question<'_, A>,
+) -> Outcome<'a> {
     if let Some(part) = route.rule().obstacle(question) {
         return Outcome::Unmet { part, found: found(part, question) };
     }
+    let door = route.way().door;
+    if !door.admits(question.is_secure) {
+        let redirect = route.way().redirect.filter(|_| sent.is_some_and(|sent| std::ptr::eq(sent, route)));
+        return redirect.map_or(Outcome::Door(door), Outcome::Sent);
+    }
     match taken {
         Some(taken) if std::ptr::eq(taken, route) => Outcome::Taken,
-        Some(taken) if taken.is_same_rule(route) && taken.service() == route.service() => Outcome::Same,
+        Some(taken) if is_another_replicas(taken, route) => Outcome::Same,
         _ => Outcome::Outranked,
     }
+}
+
+/// Whether both say the same, so that they are of two replicas of one service.
+fn is_another_replicas(taken: &Route, route: &Route) -> bool {
+    let is_same_way = taken.way().door == route.way().door && taken.service() == route.service();
+    is_same_way && taken.is_same_rule(route)
 }
 
 /// What the request has of what that part asks. Values of headers are left out: some are secrets.

@@ -8,12 +8,18 @@ use super::{path, query};
 /// A request whose host was looked at once.
 pub(crate) struct Question<'a, A> {
     pub(crate) asked: &'a A,
+    pub(crate) is_secure: bool,
     host: Option<HostName>,
 }
 
 impl<'a, A: Asked> Question<'a, A> {
     pub(crate) fn new(asked: &'a A) -> Self {
-        Self { asked, host: HostName::of(asked.host()) }
+        Self { asked, is_secure: asked.is_secure(), host: HostName::of(asked.host()) }
+    }
+
+    /// As if it came inside TLS.
+    pub(crate) fn inside_tls(self) -> Self {
+        Self { is_secure: true, ..self }
     }
 
     /// None where it is longer than any name.

@@ -23,8 +23,11 @@
 //!
 //! **Order.** Of all routes whose rule holds the one with the highest priority is taken. Unless its author says otherwise a
 //! route's priority is the length of its rule, as in Traefik. Among equals: fewer wildcards and expressions first, then by
-//! the rule's text, the service, the route's name and the container, so that the same routes give the same answer in
-//! whatever order they came.
+//! the rule's text, the narrower door, the service, the route's name and the container, so that the same routes give the same
+//! answer in whatever order they came.
+//!
+//! **Doors.** A request finds only routes whose [`Door`] admits it, so two routes may have the same rule, one for requests
+//! inside TLS and one for those without.
 
 pub mod asked;
 mod bucket;
@@ -50,7 +53,7 @@ use crate::snapshot::Slot;
 
 pub use asked::Asked;
 
-pub use door::{Door, Protection};
+pub use door::{Door, Protection, Redirect, When};
 pub use error::RuleError;
 pub use pattern::Pattern;
 pub use rewrite::{Rewrite, Rewritten};
@@ -97,8 +100,18 @@ pub struct Way {
     pub door: Door,
     /// TLS is the replica's business: it gets what the client sends as it is. Only for connections that carry no HTTP.
     pub passes_tls: bool,
+    /// Where those that come without TLS are sent. None: they are served, if the door admits them.
+    pub redirect: Option<Redirect>,
     /// What is wanted of TLS, where they come in so.
     pub protection: Arc<Protection>,
+}
+
+impl Way {
+    /// Where a request is sent instead of being served, if it came without TLS. Of a route that
+    /// [`find`](RoutingTable::find) or [`find_inside_tls`](RoutingTable::find_inside_tls) gave.
+    pub fn redirect(&self, is_secure: bool) -> Option<&Redirect> {
+        if is_secure { None } else { self.redirect.as_ref() }
+    }
 }
 
 impl Route {
@@ -167,13 +180,13 @@ impl Route {
         self.rank().cmp(&other.rank())
     }
 
-    /// Whether both are for the same requests with the same priority, so that the second is never reached.
+    /// Whether both are for the same requests with the same priority, so that by the same door the second is never reached.
     pub(crate) fn is_same_rule(&self, other: &Self) -> bool {
         self.priority == other.priority && self.text == other.text
     }
 
-    fn rank(&self) -> (Reverse<i64>, usize, &str, &str, &str, &str) {
-        let origin: &str = &self.origin.id;
-        (Reverse(self.priority), self.patterns, &self.text, &self.service, &self.name, origin)
+    fn rank(&self) -> (Reverse<i64>, usize, &str, Door, &str, &str, &str) {
+        let (door, origin) = (self.way.door, &*self.origin.id);
+        (Reverse(self.priority), self.patterns, &self.text, door, &self.service, &self.name, origin)
     }
 }

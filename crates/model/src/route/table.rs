@@ -141,6 +141,13 @@ impl RoutingTable {
         self.find_entry(&Question::new(asked)).map(|entry| &*entry.route)
     }
 
+    /// The route that a request would have inside TLS, whether it came so or not. Where [`find`](Self::find) has none for
+    /// a request without TLS and this one has, the request may be sent there: [`Way::redirect`](super::Way::redirect) of it
+    /// says whether. Costs what [`find`](Self::find) costs.
+    pub fn find_inside_tls(&self, asked: &impl Asked) -> Option<&Route> {
+        self.find_entry(&Question::new(asked).inside_tls()).map(|entry| &*entry.route)
+    }
+
     pub(crate) fn find_entry<A: Asked>(&self, question: &Question<'_, A>) -> Option<&Entry> {
         let Some(host) = question.host() else { return self.every.first(question, None) };
         let mut best = None;

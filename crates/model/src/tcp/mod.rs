@@ -73,6 +73,10 @@ impl Asked for Connection<'_> {
         self.client
     }
 
+    fn is_secure(&self) -> bool {
+        self.hello.is_some()
+    }
+
     fn offers(&self, protocol: &[u8]) -> bool {
         self.hello.is_some_and(|hello| hello.protocols.contains(&protocol))
     }

@@ -3,6 +3,7 @@
 mod allocation;
 mod changes;
 mod conditions;
+mod doors;
 mod explain;
 mod properties;
 mod reference;

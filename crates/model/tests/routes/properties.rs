@@ -1,11 +1,11 @@
 //! Random routes and requests from few words, so that much of it meets.
 
-use divisi_model::route::{Route, RoutingTable, Rule};
+use divisi_model::route::{Door, Route, RoutingTable, Rule};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::reference;
-use crate::request::{Request, route_of};
+use crate::request::{Request, behind, route_of};
 
 const HOSTS: [&str; 7] = ["test", "a.test", "b.test", "x.a.test", "y.x.a.test", "a.a.test", "other"];
 const PATHS: [&str; 12] = ["/", "/a", "/a/", "/ab", "/a/b", "/a/bc", "/a/b/c", "/b", "/b/a", "//", "/%61/%2f", "/%ff"];
@@ -45,13 +45,16 @@ fn rule() -> impl Strategy<Value = Rule> {
 /// Few containers and services, so that some say the same.
 fn one_route() -> impl Strategy<Value = Route> {
     let names = (select(&["c1", "c2", "c3", "c4"][..]), select(&["s1", "s2", "s3"][..]));
-    (names, rule(), prop::option::weighted(0.3, -1i64..3)).prop_map(|((container, service), rule, priority)| {
-        let route = route_of(container, service, rule);
-        match priority {
-            Some(priority) => route.with_priority(priority),
-            None => route,
-        }
-    })
+    let door = prop_oneof![2 => Just(Door::Any), 1 => Just(Door::Plain), 1 => Just(Door::Secure)];
+    (names, rule(), door, prop::option::weighted(0.3, -1i64..3)).prop_map(
+        |((container, service), rule, door, priority)| {
+            let route = behind(door, route_of(container, service, rule));
+            match priority {
+                Some(priority) => route.with_priority(priority),
+                None => route,
+            }
+        },
+    )
 }
 
 fn routes() -> impl Strategy<Value = Vec<Route>> {
@@ -62,8 +65,9 @@ fn request() -> impl Strategy<Value = Request> {
     let spellings = select(&["", ".", ":80", ".:80"][..]);
     let url = (select(&HOSTS[..]), spellings, select(&PATHS[..]), select(&["", "?q", "?q=1&p", "?p&q=2&q="][..]));
     let rest = (any::<bool>(), select(&["1", "2", ""][..]), select(&["10.1.2.3", "127.0.0.1", "fe80::1"][..]));
-    (url, rest).prop_map(|((host, spelling, path, query), (is_post, color, client))| {
+    (url, rest, any::<bool>()).prop_map(|((host, spelling, path, query), (is_post, color, client), is_secure)| {
         let mut request = Request::get(&format!("{}{spelling}{path}{query}", host.to_uppercase()));
+        request.is_secure = is_secure;
         request.method = if is_post { "POST" } else { "GET" }.to_owned();
         request.client = client.parse().expect("an address");
         if color.is_empty() { request } else { request.with_header("x-color", color) }
@@ -71,7 +75,11 @@ fn request() -> impl Strategy<Value = Request> {
 }
 
 fn found(table: &RoutingTable, request: &Request) -> Option<(String, String)> {
-    table.find(request).map(|route| (route.service().to_string(), route.origin().id.to_string()))
+    table.find(request).map(named)
+}
+
+fn named(route: &Route) -> (String, String) {
+    (route.service().to_string(), route.origin().id.to_string())
 }
 
 fn conflicts(conflicts: &[divisi_model::route::Conflict]) -> Vec<String> {
@@ -84,9 +92,13 @@ proptest! {
         routes in routes(),
         requests in prop::collection::vec(request(), 1..16),
     ) {
-        let (table, _) = RoutingTable::build(routes.clone());
+        let (table, conflicts) = RoutingTable::build(routes.clone());
         for request in requests {
             prop_assert_eq!(found(&table, &request), reference::find(&routes, &request), "{:?}", request);
+            let is_reached = |route: &Route| table.find(&request).is_some_and(|found| std::ptr::eq(found, route));
+            prop_assert!(!conflicts.iter().any(|conflict| is_reached(&conflict.loser)), "{:?}", request);
+            let secure = table.find_inside_tls(&request).map(named);
+            prop_assert_eq!(secure, reference::find(&routes, &request.clone().inside_tls()), "{:?}", request);
             let taken = table.explain(&request).into_iter().filter(|step| step.to_string().ends_with("taken"));
             prop_assert!(taken.count() <= 24);
         }

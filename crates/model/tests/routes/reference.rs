@@ -2,18 +2,24 @@
 
 use std::cmp::Reverse;
 
-use divisi_model::route::{Asked, Route, Rule};
+use divisi_model::route::{Asked, Door, Route, Rule};
 
 use crate::request::Request;
 
 /// The service of the first route, in the documented order, whose rule holds; with the route's container.
 pub(crate) fn find(routes: &[Route], request: &Request) -> Option<(String, String)> {
-    let mut routes: Vec<_> = routes.iter().filter(|route| holds(route.rule(), request)).collect();
+    let is_for = |route: &&Route| is_admitted(route.way().door, request.is_secure) && holds(route.rule(), request);
+    let mut routes: Vec<_> = routes.iter().filter(is_for).collect();
     routes.sort_by_key(|route| {
         let names = (route.service().to_string(), route.name().to_string(), route.origin().id.to_string());
-        (Reverse(route.priority()), patterns(route.rule()), route.text().to_owned(), names)
+        let is_wide = route.way().door == Door::Any;
+        (Reverse(route.priority()), patterns(route.rule()), route.text().to_owned(), is_wide, names)
     });
     routes.first().map(|route| (route.service().to_string(), route.origin().id.to_string()))
+}
+
+fn is_admitted(door: Door, is_secure: bool) -> bool {
+    matches!((door, is_secure), (Door::Any, _) | (Door::Plain, false) | (Door::Secure, true))
 }
 
 pub(crate) fn holds(rule: &Rule, request: &Request) -> bool {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use divisi_model::route::{Asked, Origin, Route, Rule, path};
+use divisi_model::route::{Asked, Door, Origin, Route, Rule, Way, path};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -12,6 +12,7 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) client: IpAddr,
+    pub(crate) is_secure: bool,
 }
 
 impl Request {
@@ -28,12 +29,17 @@ impl Request {
             method: "GET".to_owned(),
             headers: Vec::new(),
             client: Ipv4Addr::LOCALHOST.into(),
+            is_secure: false,
         }
     }
 
     pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    pub(crate) fn inside_tls(self) -> Self {
+        Self { is_secure: true, ..self }
     }
 }
 
@@ -61,6 +67,10 @@ impl Asked for Request {
     fn client(&self) -> IpAddr {
         self.client
     }
+
+    fn is_secure(&self) -> bool {
+        self.is_secure
+    }
 }
 
 /// A route of a container of that service, both named alike.
@@ -71,6 +81,11 @@ pub(crate) fn route(service: &str, rule: Rule) -> Route {
 pub(crate) fn route_of(container: &str, service: &str, rule: Rule) -> Route {
     let origin = Origin { id: container.into(), container: container.into(), label: "divisi.host".into() };
     Route::new(service, rule, service, origin)
+}
+
+/// The same route, which only requests that come by that door can take.
+pub(crate) fn behind(door: Door, route: Route) -> Route {
+    route.with_way(Way { door, ..Way::default() })
 }
 
 pub(crate) fn host(text: &str) -> Rule {

@@ -1,0 +1,155 @@
+//! The response on its way to a client that speaks HTTP/2, and the few responses that are our own.
+
+use std::cell::Cell;
+
+use divisi_http1::{RequestHead, ResponseHead, Version};
+use divisi_model::Replica;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::grpc;
+use super::spelling;
+use super::stream::{Outlet, Recipient};
+use super::websocket;
+use crate::affinity::Cookie;
+use crate::answer::{Answer, Word};
+use crate::body::{Piece, Sink};
+use crate::error::Error;
+use crate::record::Marks;
+use crate::rewrite::{self, Reply};
+use crate::worker::Worker;
+
+/// A response to a client that speaks HTTP/2.
+pub(super) struct Http2Answer<'a> {
+    pub(super) outlet: &'a Outlet,
+    /// The spelled head that waits for the first piece of its body.
+    pub(super) pending: &'a mut Vec<u8>,
+    pub(super) recipient: Recipient<'a>,
+    pub(super) worker: &'a Worker,
+    /// What was asked of the replica where the client wants a tunnel for WebSocket (RFC 8441).
+    pub(super) key: Option<&'a str>,
+    pub(super) is_sent: bool,
+    /// The client has got something of the final response.
+    pub(super) begun: &'a Cell<bool>,
+    /// Counts what went out, heads as long as they are spelled.
+    pub(super) marks: &'a Marks,
+    pub(super) cookie: Option<Cookie>,
+}
+
+impl Http2Answer<'_> {
+    /// Sends the head that waits, if one does.
+    fn send_head(&mut self, is_all: bool) -> Result<(), Error> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let head = spelling::said_response(self.pending);
+        self.marks.sent.set(self.marks.sent.get() + self.pending.len() as u64);
+        self.pending.clear();
+        self.respond(head, is_all)
+    }
+
+    fn respond(&mut self, head: Response<()>, is_all: bool) -> Result<(), Error> {
+        self.is_sent = true;
+        if self.outlet.begin(head, is_all) { Ok(()) } else { Err(Error::ClientLeft) }
+    }
+
+    /// RFC 8441 5: what is 101 in HTTP/1.1 is 200 here, and has no accept for a key that the client has never sent.
+    fn switch(&mut self, head: &ResponseHead) -> Result<(), Error> {
+        let expected = websocket::accept(self.key.unwrap_or_default().as_bytes());
+        let mut accepts = head.fields().iter().filter(|field| field.name.eq_ignore_ascii_case(b"sec-websocket-accept"));
+        if !accepts.any(|field| field.value == expected.as_bytes()) {
+            return Err(Error::UnaskedSwitch);
+        }
+        rewrite::interim(head, self.pending);
+        let mut response = spelling::said_response(self.pending);
+        self.pending.clear();
+        response.headers_mut().remove("sec-websocket-accept");
+        *response.status_mut() = StatusCode::OK;
+        self.begun.set(true);
+        self.respond(response, false)
+    }
+}
+
+impl Sink for Http2Answer<'_> {
+    async fn write(&mut self, piece: Piece<'_>) -> Result<(), Error> {
+        if !self.pending.is_empty() {
+            let is_all = piece.data.is_empty() && piece.end.is_some_and(|section| section.len() <= b"\r\n".len());
+            self.send_head(is_all)?;
+            if is_all {
+                return Ok(());
+            }
+        }
+        self.outlet.send(self.recipient, piece).await?;
+        let bytes = piece.data.len() as u64;
+        self.marks.body.set(self.marks.body.get() + bytes);
+        self.marks.sent.set(self.marks.sent.get() + bytes);
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        self.send_head(false)
+    }
+
+    fn finish(&mut self) {
+        self.outlet.finish();
+    }
+}
+
+impl Answer for Http2Answer<'_> {
+    async fn interim(&mut self, head: &ResponseHead) -> Result<(), Error> {
+        if head.status() == 101 {
+            return self.switch(head);
+        }
+        rewrite::interim(head, self.pending);
+        let response = spelling::said_response(self.pending);
+        self.pending.clear();
+        self.outlet.inform(response).map_err(|_| Error::ClientLeft)
+    }
+
+    fn begin(&mut self, head: &ResponseHead, replica: &Replica, _: bool) {
+        self.begun.set(true);
+        let date = self.worker.date.borrow();
+        let reply = Reply {
+            version: Version::Http11,
+            keep_alive: true,
+            date: date.as_bytes(),
+            replica: self.worker.settings.replica_header.then(|| replica.authority()),
+            cookie: self.cookie.as_ref().and_then(|cookie| Some((&*cookie.name, cookie.news(replica)?))),
+        };
+        rewrite::response(head, reply, self.pending);
+    }
+
+    async fn refuse(&mut self, word: Word<'_>, request: Option<&RequestHead>, _: bool) -> Result<(), Error> {
+        self.pending.clear();
+        let date = HeaderValue::from_str(&self.worker.date.borrow()).ok();
+        if let Some(request) = request.filter(|request| grpc::is_grpc(request)) {
+            return self.respond(grpc::refusal(word, request, date), true);
+        }
+        let body = word.body();
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::from_u16(word.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let fields = [
+            (header::DATE, date),
+            (header::CONTENT_TYPE, Some(HeaderValue::from_static("text/plain; charset=utf-8"))),
+            (header::CONTENT_LENGTH, Some(HeaderValue::from(body.len()))),
+            (header::RETRY_AFTER, word.retry_after().map(HeaderValue::from_static)),
+            (header::LOCATION, word.location.and_then(|location| HeaderValue::from_str(location).ok())),
+        ];
+        let said = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        response.headers_mut().extend(said);
+        let head_only = request.is_some_and(|request| request.method() == b"HEAD");
+        self.respond(response, head_only)?;
+        if !head_only {
+            self.outlet.send(self.recipient, Piece { data: body.as_bytes(), end: Some(&[]) }).await?;
+            self.marks.body.set(body.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn tie(&mut self, cookie: Option<Cookie>) {
+        self.cookie = cookie;
+    }
+
+    fn is_sent(&self) -> bool {
+        self.is_sent
+    }
+}

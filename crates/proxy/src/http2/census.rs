@@ -1,0 +1,184 @@
+//! Counts the frames that a peer sends beside requests: cheap to send, and not free to receive.
+//!
+//! Each kind has an allowance that comes back with time. A peer that goes beyond it is told so (RFC 9113 10.5: ENHANCE_YOUR_CALM)
+//! and gets no more. What belongs to bodies and heads is bounded by the library that reads the frames.
+
+use std::cell::{Cell, RefCell};
+
+use divisi_model::Moment;
+
+/// RFC 9113 6: frames by their numbers.
+const DATA: u8 = 0;
+const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
+
+/// RFC 9113 6.1: an empty frame that ends a body is as good as any.
+const END_STREAM: u8 = 1;
+
+/// RFC 9113 4.1.
+const HEADER: usize = 9;
+
+/// RFC 9113 3.4.
+const PREFACE: usize = 24;
+
+/// Bytes sent for which one more WINDOW_UPDATE and one more PING are fair: about those of a small response. Clients measure the way
+/// with every response, and some open the window by as much as they have read. An answer to a PING is far less.
+const BYTES_PER_ANSWER: usize = 64;
+
+/// How many frames of a kind a peer may send at once and within each second after.
+const fn allowed(kind: u8) -> Option<u32> {
+    match kind {
+        // Those with content are bounded by windows.
+        DATA => Some(1000),
+        PRIORITY | WINDOW_UPDATE => Some(1000),
+        RST_STREAM => Some(200),
+        SETTINGS => Some(50),
+        PING => Some(100),
+        _ => None,
+    }
+}
+
+/// What a peer has sent.
+#[derive(Debug)]
+pub(super) struct Census {
+    place: RefCell<Place>,
+    /// How many frames of each kind may still come.
+    left: [Cell<u32>; 9],
+    refilled: Cell<Moment>,
+    exceeded: Cell<bool>,
+    /// Bytes sent that have not bought a frame yet.
+    sent: Cell<usize>,
+}
+
+/// Where in the stream of frames the bytes are that come next.
+#[derive(Debug)]
+struct Place {
+    header: [u8; HEADER],
+    /// How much of the header has come.
+    known: usize,
+    /// How much of the frame is still to come, or of the preface.
+    skip: usize,
+}
+
+impl Census {
+    /// For a peer that begins with the preface, or does not.
+    pub(super) fn new(preface: bool) -> Self {
+        let left = std::array::from_fn(|kind| Cell::new(allowed(kind as u8).unwrap_or(0)));
+        let skip = if preface { PREFACE } else { 0 };
+        Self {
+            place: RefCell::new(Place { header: [0; HEADER], known: 0, skip }),
+            left,
+            refilled: Cell::new(Moment::now()),
+            exceeded: Cell::new(false),
+            sent: Cell::new(0),
+        }
+    }
+
+    /// Whether the peer has sent more of something than it may.
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.exceeded.get()
+    }
+
+    /// Counts the frames in what has just come.
+    pub(super) fn read(&self, mut bytes: &[u8]) {
+        let place = &mut *self.place.borrow_mut();
+        while !bytes.is_empty() {
+            if place.skip > 0 {
+                let skipped = place.skip.min(bytes.len());
+                place.skip -= skipped;
+                bytes = &bytes[skipped..];
+                continue;
+            }
+            let count = bytes.len().min(HEADER - place.known);
+            place.header[place.known..place.known + count].copy_from_slice(&bytes[..count]);
+            place.known += count;
+            bytes = &bytes[count..];
+            if place.known == HEADER {
+                let [a, b, c, kind, flags, ..] = place.header;
+                place.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+                place.known = 0;
+                if kind != DATA || place.skip == 0 && flags & END_STREAM == 0 {
+                    self.count(kind);
+                }
+            }
+        }
+    }
+
+    /// Notes that so many bytes went to the peer.
+    pub(super) fn wrote(&self, bytes: usize) {
+        let sent = self.sent.get() + bytes;
+        self.sent.set(sent % BYTES_PER_ANSWER);
+        for kind in [WINDOW_UPDATE, PING] {
+            let left = &self.left[usize::from(kind)];
+            left.set(left.get().saturating_add((sent / BYTES_PER_ANSWER) as u32));
+        }
+    }
+
+    fn count(&self, kind: u8) {
+        let Some(left) = self.left.get(usize::from(kind)).filter(|_| allowed(kind).is_some()) else { return };
+        if left.get() == 0 {
+            self.refill();
+        }
+        match left.get() {
+            0 => self.exceeded.set(true),
+            some => left.set(some - 1),
+        }
+    }
+
+    /// Once a second everything may come again.
+    fn refill(&self) {
+        let now = Moment::now();
+        if now.since(self.refilled.get()).as_secs() >= 1 {
+            self.refilled.set(now);
+            for (kind, left) in self.left.iter().enumerate() {
+                left.set(left.get().max(allowed(kind as u8).unwrap_or(0)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, length: usize) -> Vec<u8> {
+        let mut frame = vec![0, (length >> 8) as u8, length as u8, kind, 0, 0, 0, 0, 1];
+        frame.resize(HEADER + length, 0);
+        frame
+    }
+
+    #[test]
+    fn what_is_beyond_the_allowance_is_noticed_however_it_is_cut() {
+        for cut in [1, 7, 9, 1000] {
+            let census = Census::new(true);
+            let mut bytes = vec![b'P'; PREFACE];
+            (0..100).for_each(|_| bytes.extend(frame(PING, 8)));
+            bytes.chunks(cut).for_each(|part| census.read(part));
+            assert!(!census.is_exceeded());
+            census.read(&frame(PING, 8));
+            assert!(census.is_exceeded(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn data_is_free_and_nothing_at_all_is_not() {
+        let census = Census::new(false);
+        (0..5000).for_each(|_| census.read(&frame(DATA, 1)));
+        assert!(!census.is_exceeded());
+        (0..=1000).for_each(|_| census.read(&frame(DATA, 0)));
+        assert!(census.is_exceeded());
+    }
+
+    #[test]
+    fn who_is_sent_much_may_open_windows_often() {
+        let census = Census::new(false);
+        census.wrote(10_000 * BYTES_PER_ANSWER);
+        (0..11_000).for_each(|_| census.read(&frame(WINDOW_UPDATE, 4)));
+        assert!(!census.is_exceeded());
+        census.read(&frame(WINDOW_UPDATE, 4));
+        assert!(census.is_exceeded());
+    }
+}

@@ -1,0 +1,175 @@
+//! Heads of HTTP/2 in the spelling of HTTP/1.1, and back.
+//!
+//! A head that comes as HTTP/2 is spelled as HTTP/1.1 and goes through the same strict parser as every other, so that there is
+//! one judge of what is a request. What the rewriting makes of it is HTTP/1.1, too, and is said in HTTP/2 where the other side
+//! speaks that.
+
+use divisi_http1::field::list;
+use divisi_http1::{HeadError, HeadLimits};
+use h2::ext::Protocol;
+use http::header::{CONTENT_LENGTH, COOKIE, HOST};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+
+use crate::error::Error;
+use crate::rewrite::put;
+
+/// Spells the head of a request, of which `has_body` says whether anything follows it.
+///
+/// # Errors
+/// It says of its host one thing here and another there, or has more fields than may be.
+pub(super) fn request(
+    request: &Request<()>,
+    has_body: bool,
+    key: Option<&str>,
+    limits: HeadLimits,
+    out: &mut Vec<u8>,
+) -> Result<(), HeadError> {
+    let (uri, headers) = (request.uri(), request.headers());
+    // Crumbs of a cookie count one by one: a byte each on the wire, many of them cost what they are joined to.
+    if headers.len() > limits.fields {
+        return Err(HeadError::TooManyFields);
+    }
+    if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
+        return Err(HeadError::Target("the scheme is neither http nor https"));
+    }
+    let method = if key.is_some() { &Method::GET } else { request.method() };
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    match uri.path_and_query() {
+        Some(path) if *method != Method::CONNECT => out.extend_from_slice(path.as_str().as_bytes()),
+        _ => out.extend_from_slice(uri.authority().map_or("", Authority::as_str).as_bytes()),
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    host(uri, headers, out)?;
+    fields(headers.iter().filter(|(name, _)| **name != HOST && **name != COOKIE), out);
+    // RFC 9113 8.2.3: crumbs are one field again where they leave HTTP/2.
+    for (number, crumb) in headers.get_all(COOKIE).iter().enumerate() {
+        out.extend_from_slice(if number == 0 { b"cookie: " } else { b"; " });
+        out.extend_from_slice(crumb.as_bytes());
+    }
+    if headers.contains_key(COOKIE) {
+        out.extend_from_slice(b"\r\n");
+    }
+    if let Some(key) = key {
+        let protocol = request.extensions().get::<Protocol>().map_or("", Protocol::as_str);
+        put(out, b"Connection", b"Upgrade");
+        put(out, b"Upgrade", protocol.as_bytes());
+        put(out, b"Sec-WebSocket-Key", key.as_bytes());
+    } else if has_body && !headers.contains_key(CONTENT_LENGTH) {
+        put(out, b"Transfer-Encoding", b"chunked");
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// RFC 9113 8.3.1: `:authority` says the host, or else `Host` does; where both do they say the same, or a route chosen by one
+/// would be reached under the name of the other.
+fn host(uri: &Uri, headers: &HeaderMap, out: &mut Vec<u8>) -> Result<(), HeadError> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+    if let Some(authority) = authority {
+        if hosts.any(|host| !host.as_bytes().eq_ignore_ascii_case(authority)) {
+            return Err(HeadError::Host("Host differs from :authority"));
+        }
+        put(out, b"host", authority);
+    } else {
+        hosts.for_each(|host| put(out, b"host", host.as_bytes()));
+    }
+    Ok(())
+}
+
+/// Spells field lines.
+pub(super) fn fields<'a>(fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>, out: &mut Vec<u8>) {
+    fields.for_each(|(name, value)| put(out, name.as_str().as_bytes(), value.as_bytes()));
+}
+
+/// Spells the head of a response.
+pub(super) fn response(response: &Response<()>, has_body: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(response.status().as_str().as_bytes());
+    out.extend_from_slice(b" \r\n");
+    fields(response.headers().iter(), out);
+    if !response.headers().contains_key(CONTENT_LENGTH) && !response.status().is_informational() {
+        match has_body {
+            true => put(out, b"Transfer-Encoding", b"chunked"),
+            false => put(out, b"Content-Length", b"0"),
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What a spelled head of a request says, in HTTP/2. `host` is what it is asked for, `scheme` how the replica is reached.
+///
+/// # Errors
+/// What a strict parser has let pass, HTTP/2 cannot say.
+pub(super) fn said_request(text: &[u8], is_secure: bool) -> Result<Request<()>, Error> {
+    let (line, rest) = first_line(text);
+    let unsayable = || Error::BadRequest(HeadError::Target("a request target that HTTP/2 cannot say"));
+    let mut words = line.splitn(3, |byte| *byte == b' ');
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut host = None;
+    let headers = said_fields(rest, |name, value| {
+        let is_host = name == HOST;
+        if is_host {
+            host = Authority::try_from(value).ok();
+        }
+        is_host
+    });
+    let uri = Uri::builder()
+        .scheme(if is_secure { Scheme::HTTPS } else { Scheme::HTTP })
+        .authority(host.ok_or_else(unsayable)?)
+        .path_and_query(PathAndQuery::try_from(path).map_err(|_| unsayable())?)
+        .build()
+        .map_err(|_| unsayable())?;
+    let mut request = Request::new(());
+    *request.method_mut() = Method::from_bytes(method).map_err(|_| unsayable())?;
+    *request.uri_mut() = uri;
+    *request.version_mut() = Version::HTTP_2;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// What a spelled head of a response says, in HTTP/2.
+pub(super) fn said_response(text: &[u8]) -> Response<()> {
+    let (line, rest) = first_line(text);
+    let mut response = Response::new(());
+    let status = line.get(9..12).and_then(|code| StatusCode::from_bytes(code).ok());
+    *response.status_mut() = status.unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.version_mut() = Version::HTTP_2;
+    *response.headers_mut() = said_fields(rest, |_, _| false);
+    response
+}
+
+/// Spelled field lines in HTTP/2, which has no word for what concerns a connection (RFC 9113 8.2.2), and without those that
+/// `is_said` elsewhere.
+pub(super) fn said_fields(mut lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u8]) -> bool) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(16);
+    while !lines.is_empty() {
+        let (line, rest) = first_line(lines);
+        lines = rest;
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (Ok(name), value) = (HeaderName::from_bytes(&line[..colon]), line[colon + 1..].trim_ascii()) else {
+            continue;
+        };
+        let Ok(sayable) = HeaderValue::from_bytes(value) else { continue };
+        if !concerns_connection(&name, value) && !is_said(&name, value) {
+            headers.append(name, sayable);
+        }
+    }
+    headers
+}
+
+fn concerns_connection(name: &HeaderName, value: &[u8]) -> bool {
+    match name.as_str() {
+        "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" => true,
+        "te" => list(value).any(|coding| !coding.eq_ignore_ascii_case(b"trailers")),
+        _ => false,
+    }
+}
+
+fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
+    let (line, rest) = text.split_at(end);
+    (line.trim_ascii_end(), rest)
+}
