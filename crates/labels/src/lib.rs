@@ -27,6 +27,7 @@
 //! | [`values`] | durations, sizes, numbers: text to value, with what is accepted |
 //! | `affinity`, `check`, `limits` | the same for what only services have |
 //! | [`docs`] | the table for people |
+//! | [`stream`] | ports for TCP that is no HTTP |
 //! | [`sticky`] | the signed names in cookies that bring a client back to its replica |
 
 mod affinity;
@@ -45,6 +46,7 @@ pub mod nginx_proxy;
 mod reading;
 pub mod row;
 pub mod sticky;
+pub mod stream;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -60,6 +62,7 @@ pub use dialect::{Dialect, Dialects};
 pub use middleware::{Effect, Middleware};
 pub use row::{Of, PREFIX, Row};
 pub use sticky::StickyKey;
+pub use stream::{StreamRoute, StreamService, Streams};
 pub use table::{TABLE, set};
 pub use understand::{Reader, understand};
 pub use verdict::{Outcome, Verdict};

@@ -16,6 +16,7 @@ use crate::dialect::Dialect;
 use crate::native::{self, MAIN, OfContainer, OfRoute, Strip};
 use crate::nearest::is_slip_of;
 use crate::row::{Of, PREFIX, Row};
+use crate::stream::{self, Streams};
 use crate::table::TABLE;
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::{RouteSpec, ServiceSpec};
@@ -27,6 +28,7 @@ pub(crate) struct Native {
     pub(crate) container: OfContainer,
     pub(crate) routes: Vec<RouteSpec>,
     pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) streams: Streams,
     /// The label because of which there is no route where one was meant.
     pub(crate) left_out: Option<String>,
     pub(crate) verdicts: Vec<Verdict>,
@@ -46,6 +48,7 @@ pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, b
     let labels: Vec<_> = labels.into_iter().map(|(label, value)| (label, value.trim())).collect();
     let ours = labels.iter().filter_map(|(label, value)| Some((label.strip_prefix(PREFIX)?, *value)));
     let mut ours: BTreeMap<&str, &str> = ours.collect();
+    let about_tcp: BTreeMap<&str, &str> = ours.extract_if(.., |key, _| stream::native::is_about(key)).collect();
     let nearly_ours: BTreeMap<&str, &str> = labels.iter().copied().filter(|(label, _)| is_nearly_ours(label)).collect();
     let mut reader = Reader {
         spec: base.clone(),
@@ -74,7 +77,12 @@ pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, b
         let key = label.split_once('.').map_or("", |(_, key)| key);
         reader.unknown(label, key, value);
     }
-    reader.finish()
+    let read = stream::native::read(&about_tcp, &reader.spec);
+    reader.verdicts.extend(read.verdicts);
+    if let Some(label) = read.left_out {
+        reader.left_out.get_or_insert(label);
+    }
+    Native { streams: read.streams, ..reader.finish() }
 }
 
 /// With a letter wrong in its first word, it is still to be heard of.
@@ -128,6 +136,8 @@ impl<'a> Reader<'a> {
         let (set, narrows) = match row.of {
             Of::Container { set } => return set(&mut self.container, value),
             Of::Service { set, .. } => return self.set_spec(row, set, value),
+            // Those have been taken out before.
+            Of::Port { .. } => return Err("no such label".to_owned()),
             Of::Route { set, narrows } => (set, narrows),
         };
         let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
@@ -193,7 +203,7 @@ impl<'a> Reader<'a> {
         let narrows = matches!(row.of, Of::Route { narrows: true, .. });
         verdict.outcome = match row.of {
             Of::Route { .. } => Outcome::Wrong { accepted: no_such_label(narrows), meant: Some(right) },
-            Of::Service { .. } | Of::Container { .. } => {
+            Of::Service { .. } | Of::Container { .. } | Of::Port { .. } => {
                 Outcome::Wrong { accepted: no_such_label(false), meant: Some(row.label()) }
             }
         };
@@ -242,7 +252,7 @@ impl<'a> Reader<'a> {
             }
         }
         let Self { spec, container, verdicts, left_out, .. } = self;
-        Native { spec, container, routes, services, left_out, verdicts }
+        Native { spec, container, routes, services, streams: Streams::default(), left_out, verdicts }
     }
 
     /// A label that could be read turns out to be wrong beside the others.

@@ -4,6 +4,7 @@ use divisi_model::Spec;
 
 use crate::native::OfRoute;
 use crate::row::{Of, Row};
+use crate::stream::native::{self as stream, OfPort};
 use crate::values::{duration, number, put, size, timeout};
 use crate::{affinity, check, limits, native};
 
@@ -21,7 +22,7 @@ const fn service(flag: &'static str, variable: &'static str, set: fn(&mut Spec, 
 pub fn set(spec: &mut Spec, flag: &str, text: &str) -> Result<(), String> {
     let named = |row: &Row| match row.of {
         Of::Service { flag: name, set, .. } if name == flag => Some(set),
-        Of::Service { .. } | Of::Container { .. } | Of::Route { .. } => None,
+        Of::Service { .. } | Of::Container { .. } | Of::Route { .. } | Of::Port { .. } => None,
     };
     let set = TABLE.iter().find_map(named).ok_or_else(|| format!("no flag of a service is called --{flag}"))?;
     set(spec, text)
@@ -33,6 +34,10 @@ const fn route(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
 
 const fn matcher(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
     Of::Route { narrows: true, set }
+}
+
+const fn port(narrows: bool, set: fn(&mut OfPort, &str) -> Result<(), String>) -> Of {
+    Of::Port { narrows, set }
 }
 
 /// Every setting, in the order in which people read about them.
@@ -116,6 +121,49 @@ pub const TABLE: &[Row] = &[
         help: "Whether requests are led to the container: true, false, or auto for where a label says which",
         example: "false",
         of: Of::Container { set: native::enable },
+    },
+    Row {
+        key: "tcp.PORT",
+        value: "TARGET",
+        default: "off",
+        help: "What connects to this port of divisi goes to that port of the container, be it HTTP or not; true for the one that \
+               it exposes",
+        example: "5432",
+        of: port(false, stream::target),
+    },
+    Row {
+        key: "tcp.PORT.sni",
+        value: "NAMES",
+        default: "any",
+        help: "Only what is inside TLS and asks for one of these names, with commas between them; *.example.com for all one \
+               step below",
+        example: "db.example.com",
+        of: port(true, stream::sni),
+    },
+    Row {
+        key: "tcp.PORT.tls",
+        value: "WHERE",
+        default: "passthrough",
+        help: "Where TLS ends: passthrough in the container, terminate in divisi; without sni it means any name",
+        example: "terminate",
+        of: port(true, stream::tls),
+    },
+    Row {
+        key: "tcp.PORT.clients",
+        value: "NETWORKS",
+        default: "any",
+        help: "Only clients in these networks, with commas between them",
+        example: "10.0.0.0/8,192.168.1.7",
+        of: port(true, stream::clients),
+    },
+    Row {
+        key: "tcp.PORT.priority",
+        value: "N",
+        default: "auto",
+        help: "Which of two services that both fit a connection comes first: the one with the higher number; auto for the \
+               narrower one",
+        example: "100",
+        of: port(false, stream::priority),
     },
     Row {
         key: "policy",

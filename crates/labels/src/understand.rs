@@ -6,6 +6,7 @@ use crate::complaint::Said;
 use crate::dialect::{Dialect, Dialects};
 use crate::nginx_proxy;
 use crate::reading::{self, Native};
+use crate::stream::Streams;
 use crate::traefik::{self, Traefik};
 use crate::values::is_off;
 use crate::verdict::{Outcome, Verdict};
@@ -61,6 +62,7 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
     if let Some(why) = off.or(many) {
         wish.exposed = Exposed::No(why);
         wish.routes.clear();
+        wish.streams = Streams::default();
     }
     bound(&mut wish);
     wish
@@ -101,7 +103,7 @@ fn refused(native: &Native) -> Option<String> {
 
 fn from_native(native: Native) -> Wish {
     let exposed = match native.left_out {
-        _ if !native.routes.is_empty() => Exposed::Yes,
+        _ if !native.routes.is_empty() || !native.streams.is_empty() => Exposed::Yes,
         Some(label) => Exposed::No(label),
         None if native.container.enable == Some(true) => Exposed::Yes,
         None => Exposed::Unsaid,
@@ -113,6 +115,7 @@ fn from_native(native: Native) -> Wish {
         network: native.container.network,
         routes: native.routes,
         services: native.services,
+        streams: native.streams,
         middlewares: Vec::new(),
         verdicts: native.verdicts,
     }
