@@ -3,10 +3,12 @@
 use std::io;
 use std::pin::pin;
 
+use divisi_model::speech::ProxyHeader;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -21,7 +23,7 @@ pub(crate) async fn ask(visit: &Visit) -> Answer {
 }
 
 async fn put(visit: &Visit) -> Answer {
-    let stream = match TcpStream::connect(visit.replica.addr()).await {
+    let mut stream = match TcpStream::connect(visit.replica.addr()).await {
         Ok(stream) => stream,
         Err(error) => return unconnected(&error),
     };
@@ -38,9 +40,22 @@ async fn put(visit: &Visit) -> Answer {
         .header(ACCEPT, "*/*")
         .header(CONNECTION, "close")
         .body(String::new());
+    if let Some(header) = visit.replica.speech().proxy_header
+        && stream.write_all(from_itself(header)).await.is_err()
+    {
+        return Answer::Broken;
+    }
     match request {
         Ok(request) => status(stream, request).await.map_or(Answer::Broken, Answer::Status),
         Err(_) => Answer::Unasked,
+    }
+}
+
+/// The PROXY protocol's header (2.1, 2.2) of a connection that the proxy makes for itself.
+fn from_itself(header: ProxyHeader) -> &'static [u8] {
+    match header {
+        ProxyHeader::V1 => b"PROXY UNKNOWN\r\n",
+        ProxyHeader::V2 => b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
     }
 }
 

@@ -1,13 +1,17 @@
 //! The loop over real sockets, without any engine: replicas that refuse, hang, fail and recover.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use divisi_model::spec::{Check, EjectionRules, Question};
-use divisi_model::{Card, Failure, Health, Moment, Published, Readiness, Service, Snapshot, Spec, Tried, Wanted};
+use divisi_model::speech::{ProxyHeader, Scheme};
+use divisi_model::{
+    Card, Failure, Health, Moment, Published, Readiness, Service, Snapshot, Spec, Speech, Tried, Wanted,
+};
 use divisi_testkit::replica::{Replica, ok};
 use divisi_testkit::wait::{PATIENCE, until};
 use socket2::{Domain, Socket, Type};
@@ -25,13 +29,21 @@ struct House {
 
 impl House {
     fn with(addr: SocketAddr, check: Check) -> Self {
+        Self::speaking(Speech::default(), addr, check)
+    }
+
+    fn speaking(speech: Speech, addr: SocketAddr, check: Check) -> Self {
+        let speech = Arc::new(speech);
         let ejection = EjectionRules { time: SHORT, most: Duration::from_secs(60), ..EjectionRules::default() };
         let check = Check { timeout: 4 * SHORT, interval: SHORT, ..check };
         let service = Service::new("web", Spec { check, ejection, ..Spec::default() });
         let others = [Replica::named("second"), Replica::named("third")];
         let addrs = [addr, others[0].addr(), others[1].addr()];
-        let replica =
-            |(number, addr)| service.replica(Card::new(format!("web-{number}"), number), addr, Readiness::Ready);
+        let replica = |(number, addr)| {
+            let speech = if number == 1 { Arc::clone(&speech) } else { Arc::default() };
+            let card = Card { speech, ..Card::new(format!("web-{number}"), number) };
+            service.replica(card, addr, Readiness::Ready)
+        };
         let replicas = (1..).zip(addrs).map(replica).collect();
         let published = Published::new(Snapshot::of(Arc::new(service.with_replicas(replicas, 3))));
         let end = Arc::new(Notify::new());
@@ -173,6 +185,40 @@ fn what_is_no_http_is_no_answer() {
     house.fail(Failure::Other);
     until("it is asked twice", || replica.accepted() >= 2);
     house.stays(Health::Ejected);
+}
+
+#[test]
+fn one_inside_tls_or_with_http2_alone_is_asked_for_a_connection() {
+    for scheme in [Scheme::Https, Scheme::H2c, Scheme::H2] {
+        // To HTTP/1.1 it would answer nothing.
+        let replica = Replica::start(|_| Ok(())).lenient();
+        let check = Check { question: Question::Http("/up".into()), ..Check::default() };
+        let house = House::speaking(Speech { scheme, ..Speech::default() }, replica.addr(), check);
+        house.until(Health::Up);
+        until("it is asked again", || replica.accepted() >= 3);
+        house.stays(Health::Up);
+        assert!(replica.requests().is_empty(), "{scheme:?}");
+    }
+}
+
+#[test]
+fn one_that_wants_to_know_the_client_first_is_told_that_it_is_divisi() {
+    let begins: [(ProxyHeader, &[u8]); 2] =
+        [(ProxyHeader::V1, b"PROXY UNKNOWN\r\nGET /up "), (ProxyHeader::V2, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0GET /up ")];
+    for (header, begin) in begins {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let addr = listener.local_addr().expect("its address");
+        let reader = thread::spawn(move || {
+            let mut bytes = vec![0; begin.len()];
+            let (mut stream, _) = listener.accept().expect("a connection");
+            stream.read_exact(&mut bytes).expect("the begin of a question");
+            bytes
+        });
+        let check = Check { question: Question::Http("/up".into()), ..Check::default() };
+        let speech = Speech { proxy_header: Some(header), ..Speech::default() };
+        let _house = House::speaking(speech, addr, check);
+        assert_eq!(reader.join().expect("it was read"), begin, "{header:?}");
+    }
 }
 
 #[test]

@@ -24,6 +24,9 @@ const CORPUS: &[&str] = &[
     include_str!("golden/nginx-proxy.txt"),
     include_str!("golden/nginx-proxy-rows.txt"),
     include_str!("golden/empty.txt"),
+    include_str!("golden/native-tls.txt"),
+    include_str!("golden/traefik-tls.txt"),
+    include_str!("golden/nginx-proxy-tls.txt"),
 ];
 
 const PIECES: &[&str] = &[
@@ -152,7 +155,7 @@ fn check(wish: &mut Wish, said: usize) -> Result<(), String> {
     }
     let known = wish.middlewares.clone();
     for route in &mut wish.routes {
-        apply(route, |name| known.iter().find(|middleware| middleware.name == name).cloned(), &[]);
+        apply(route, |name| known.iter().find(|middleware| middleware.name == name).cloned(), &[], true);
     }
     let texts = wish.verdicts.iter().flat_map(|verdict| match &verdict.outcome {
         Outcome::Used => vec![],
@@ -183,7 +186,7 @@ fn no_labels_do_harm() {
     let readers = [
         Reader::default(),
         Reader { traefik: Options { exposed_by_default: true, ..Options::default() }, ..Reader::default() },
-        Reader { dialects: Dialects::ALL, traefik: Options { strict: true, ..Options::default() } },
+        Reader { traefik: Options { strict: true, ..Options::default() }, ..Reader::default() },
     ];
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let mut count = 0;

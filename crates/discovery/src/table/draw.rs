@@ -77,7 +77,7 @@ impl Table {
                 asked.push(name.to_owned());
                 self.guards.find(key, name)
             };
-            middleware::apply(&mut spec, known, &self.passed_over);
+            middleware::apply(&mut spec, known, &self.passed_over, self.reader.has_tls);
             drawn.push(Drawn { name: spec.name.clone(), slot, closed: spec.closed.clone(), is_asked: true });
             let origin =
                 Origin { id: Arc::clone(&id), container: Arc::clone(&lead.name), label: spec.label.as_str().into() };
@@ -107,7 +107,9 @@ impl Table {
             None => self.services.get(slot).is_some_and(|served| served.terms().hides_host),
         };
         let closed = spec.closed.map(Arc::from);
-        let way = Way { slot, rewrites: spec.rewrites, closed, hides_host, ..Way::default() };
+        let (door, redirect, protection) = (spec.door, spec.redirect, Arc::new(spec.protection));
+        let way =
+            Way { slot, rewrites: spec.rewrites, closed, hides_host, door, redirect, protection, passes_tls: false };
         let route = Route::new(spec.name, spec.rule, self.title(slot), origin).with_way(way);
         match spec.priority {
             Some(priority) => route.with_priority(priority),

@@ -6,10 +6,11 @@ use std::collections::{HashMap, HashSet};
 use divisi_compose::{Level, Place};
 use divisi_labels::middleware::apply;
 use divisi_labels::{Dialect, Effect, Middleware, RouteSpec, ServiceSpec};
-use divisi_model::route::{Conflict, Origin, Route, RoutingTable};
+use divisi_model::route::{self, Conflict, Origin, Route, RoutingTable};
 
 use super::cast::{self, Player};
 use super::finding::Finding;
+use crate::settings::Routing;
 
 /// A route of the project.
 #[derive(Clone, Debug)]
@@ -39,14 +40,15 @@ pub(crate) fn names<'a>(players: &'a [Player<'_>]) -> HashSet<&'a str> {
 }
 
 /// All routes, and what is wrong with them.
-pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, Vec<Finding>) {
+pub(crate) fn ways(players: &[Player<'_>], routing: &Routing) -> (Vec<Way>, Vec<Finding>) {
     let known = middlewares(players);
     let servers = servers(players);
     let (mut ways, mut findings, mut routes) = (Vec::new(), Vec::new(), Vec::new());
     for player in players {
         for spec in &player.wish.routes {
             let mut spec = spec.clone();
-            apply(&mut spec, |middleware| meant(&known, &player.service.name, middleware), pass_over);
+            let meant = |middleware: &str| meant(&known, &player.service.name, middleware);
+            apply(&mut spec, meant, &routing.passed_over, routing.reader.has_tls);
             let place = player.place(&spec.label).clone();
             let target = servers.target(player, &spec);
             let name = &player.service.name;
@@ -160,7 +162,8 @@ fn route(player: &Player<'_>, spec: &RouteSpec, target: Option<&str>) -> Route {
         label: spec.label.as_str().into(),
     };
     let service = target.unwrap_or(&spec.service);
-    let route = Route::new(spec.name.as_str(), spec.rule.clone(), service, origin);
+    let way = route::Way { door: spec.door, ..route::Way::default() };
+    let route = Route::new(spec.name.as_str(), spec.rule.clone(), service, origin).with_way(way);
     match spec.priority {
         Some(priority) => route.with_priority(priority),
         None => route,
