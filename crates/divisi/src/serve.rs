@@ -84,6 +84,7 @@ fn start(settings: Serve) -> Result<Running, StartError> {
             listen,
             workers,
             trust: settings.trust,
+            proxy_protocol: settings.proxy_protocol,
             replica_header: settings.replica_header,
             limits: settings.limits,
         },

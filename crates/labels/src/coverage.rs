@@ -10,7 +10,14 @@ use crate::table::TABLE;
 use crate::{nginx_proxy, traefik};
 
 /// Those of which whatever they say is passed over, so that nothing about them can be wrong.
-const NEVER_WRONG: &[&str] = &["swarm.**", "tcp.**", "udp.**", "tls.stores.**"];
+const NEVER_WRONG: &[&str] = &[
+    "swarm.**",
+    "udp.**",
+    "tls.stores.**",
+    "tcp.routers.*.tls.certresolver",
+    "tcp.services.*.loadbalancer.serverstransport",
+    "tcp.services.*.loadbalancer.healthcheck.<>",
+];
 
 /// How often each row is met well and badly.
 #[derive(Default)]

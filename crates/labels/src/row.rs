@@ -52,7 +52,7 @@ pub enum Of {
     },
     /// One for each port that is opened for TCP, which only a label can say; its number stands in the key for `PORT`.
     Port {
-        /// Whether fewer connections fit because of it.
+        /// Whether the port would lead elsewhere without it, or be open to more.
         narrows: bool,
         /// Puts it in its place.
         set: fn(&mut OfPort, &str) -> Result<(), String>,

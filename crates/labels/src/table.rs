@@ -4,7 +4,7 @@ use divisi_model::Spec;
 
 use crate::native::OfRoute;
 use crate::row::{Care, Of, Row};
-use crate::stream::native::{self as stream, OfPort};
+use crate::stream::rows;
 use crate::values::{duration, number, put, size, timeout};
 use crate::{affinity, check, door, limits, native, speech};
 
@@ -38,10 +38,6 @@ const fn matcher(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
 
 const fn guard(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
     Of::Route { care: Care::Guards, set }
-}
-
-const fn port(narrows: bool, set: fn(&mut OfPort, &str) -> Result<(), String>) -> Of {
-    Of::Port { narrows, set }
 }
 
 /// Every setting, in the order in which people read about them.
@@ -200,49 +196,11 @@ pub const TABLE: &[Row] = &[
         example: "false",
         of: Of::Container { set: native::enable },
     },
-    Row {
-        key: "tcp.PORT",
-        value: "TARGET",
-        default: "off",
-        help: "What connects to this port of divisi goes to that port of the container, be it HTTP or not; true for the one that \
-               it exposes",
-        example: "5432",
-        of: port(false, stream::target),
-    },
-    Row {
-        key: "tcp.PORT.sni",
-        value: "NAMES",
-        default: "any",
-        help: "Only what is inside TLS and asks for one of these names, with commas between them; *.example.com for all one \
-               step below",
-        example: "db.example.com",
-        of: port(true, stream::sni),
-    },
-    Row {
-        key: "tcp.PORT.tls",
-        value: "WHERE",
-        default: "passthrough",
-        help: "Where TLS ends: passthrough in the container, terminate in divisi; without sni it means any name",
-        example: "terminate",
-        of: port(true, stream::tls),
-    },
-    Row {
-        key: "tcp.PORT.clients",
-        value: "NETWORKS",
-        default: "any",
-        help: "Only clients in these networks, with commas between them",
-        example: "10.0.0.0/8,192.168.1.7",
-        of: port(true, stream::clients),
-    },
-    Row {
-        key: "tcp.PORT.priority",
-        value: "N",
-        default: "auto",
-        help: "Which of two services that both fit a connection comes first: the one with the higher number; auto for the \
-               narrower one",
-        example: "100",
-        of: port(false, stream::priority),
-    },
+    rows::TARGET,
+    rows::SNI,
+    rows::TLS,
+    rows::CLIENTS,
+    rows::PRIORITY,
     Row {
         key: "policy",
         value: "POLICY",

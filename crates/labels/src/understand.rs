@@ -6,7 +6,7 @@ use crate::complaint::Said;
 use crate::dialect::{Dialect, Dialects};
 use crate::nginx_proxy;
 use crate::reading::{self, Native};
-use crate::stream::Streams;
+use crate::stream::{self, Streams};
 use crate::traefik::{self, Traefik};
 use crate::values::is_off;
 use crate::verdict::{Outcome, Verdict};
@@ -69,6 +69,15 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
         service.spec = reading::spec(ours.iter().copied(), &service.spec);
     }
     wish.services.iter_mut().for_each(|service| spoken.onto(&mut service.speech));
+    for service in &mut wish.streams.services {
+        // How HTTP is spoken says nothing of other protocols.
+        let scheme = service.speech.scheme;
+        spoken.onto(&mut service.speech);
+        service.speech.scheme = scheme;
+        if service.dialect != Dialect::Native {
+            service.spec = stream::spec_of(&reading::spec(ours.iter().copied(), &service.spec));
+        }
+    }
     let many = (wish.routes.len() > MOST_ROUTES).then(|| format!("more than {MOST_ROUTES} routes"));
     if let Some(why) = off.or(stray).or(many) {
         wish.exposed = Exposed::No(why);
@@ -155,6 +164,7 @@ fn add_traefik(wish: &mut Wish, mut traefik: Traefik) {
     }
     wish.routes.extend(traefik.routes);
     wish.services.extend(traefik.services);
+    wish.streams.extend(traefik.streams);
     wish.middlewares.extend(traefik.middlewares);
     wish.verdicts.extend(traefik.verdicts);
 }

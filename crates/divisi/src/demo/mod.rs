@@ -78,6 +78,7 @@ fn start_proxy(settings: &Demo, published: Arc<Published>) -> Result<Running, St
         listen: settings.listen.to_listen()?,
         workers: 1,
         trust: Vec::new(),
+        proxy_protocol: Vec::new(),
         replica_header: true,
         limits: Limits::default(),
     };

@@ -3,10 +3,12 @@
 //! | module | job |
 //! |---|---|
 //! | [`native`] | `divisi.tcp.<port>` |
+//! | `rows` | what stands of these in the table |
 //!
 //! Those of Traefik (`tcp.*`) are read in [`crate::traefik`].
 
 pub mod native;
+pub(crate) mod rows;
 
 use divisi_model::route::{Door, Rule};
 use divisi_model::spec::Question;

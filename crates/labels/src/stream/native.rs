@@ -28,6 +28,9 @@ pub(crate) const PORT: &str = "tcp.PORT";
 /// Most ports that one container may want.
 const MOST: usize = 64;
 
+/// What is said where a port would be another one than its owner wrote.
+const CLOSED: &str = "; until then the port is not open";
+
 /// Most names, and most networks, of one port.
 const MOST_WORDS: usize = 256;
 
@@ -179,7 +182,7 @@ fn parts(key: &str) -> Result<(u16, &'static Row), Outcome> {
     let meant = nearest(&wanted, ours().map(|row| row.key));
     let meant = meant.map(|key| format!("{PREFIX}{}", key.replace("PORT", port)));
     // A port would be more open without what it was meant to say.
-    Err(Outcome::Wrong { accepted: "no such label; `divisi labels` prints all there are".to_owned(), meant })
+    Err(Outcome::Wrong { accepted: format!("no such label; `divisi labels` prints all there are{CLOSED}"), meant })
 }
 
 fn put(draft: &mut Draft, row: &Row, label: &str, value: &str) -> Outcome {
@@ -200,7 +203,7 @@ fn put(draft: &mut Draft, row: &Row, label: &str, value: &str) -> Outcome {
         Err(accepted) => {
             if narrows {
                 draft.broken.get_or_insert_with(|| label.to_owned());
-                return Outcome::wrong(format!("{accepted}; the port is not open, for it would be too open without"));
+                return Outcome::wrong(format!("{accepted}{CLOSED}"));
             }
             Outcome::wrong(accepted)
         }
