@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`world`] | the snapshot and what discovery tells of containers, put together |
 //! | [`snapshot`] | what there is |
+//! | `ports` | the ports that labels ask for |
 //! | [`asking`] | a question about a request: text to what routes ask |
 //! | [`request`] | where a request would go |
 //! | [`rewrite`] | the path that the replica is asked for |
@@ -11,6 +12,7 @@
 
 pub(crate) mod asking;
 pub(crate) mod container;
+mod ports;
 pub(crate) mod request;
 mod rewrite;
 pub(crate) mod snapshot;
