@@ -24,9 +24,12 @@ const OPENAPI: &str = include_str!("../openapi.json");
 
 const JSON: &str = "application/json";
 
+/// As curl and browsers know it.
+const PEM: &str = "application/x-pem-file";
+
 /// What there is to ask, for those who ask for something else.
-const PATHS: [&str; 6] =
-    ["/api/snapshot", "/api/explain", "/api/openapi.json", "/metrics", "/health/live", "/health/ready"];
+const PATHS: [&str; 7] =
+    ["/api/snapshot", "/api/explain", "/api/ca", "/api/openapi.json", "/metrics", "/health/live", "/health/ready"];
 
 type Answer = Response<Full<Bytes>>;
 
@@ -63,6 +66,13 @@ async fn tell(sources: &Sources, path: &str, query: &str) -> Answer {
             json(StatusCode::OK, &snapshot::snapshot(&world, &sources.published, sources.version))
         }
         "/api/explain" => explain(sources, query).await,
+        "/api/ca" => match sources.vault.root() {
+            Some(root) => body(StatusCode::OK, PEM, String::clone(&root).into()),
+            None => problem(
+                StatusCode::NOT_FOUND,
+                "there is no local authority; start divisi with --listen-tls and --local-authority",
+            ),
+        },
         "/api/openapi.json" => body(StatusCode::OK, JSON, OPENAPI.into()),
         _ => problem(StatusCode::NOT_FOUND, &format!("there is nothing here; there are {}", PATHS.join(", "))),
     }

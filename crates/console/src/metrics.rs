@@ -13,6 +13,7 @@ use prometheus_client::metrics::MetricType::{self, Counter, Gauge, Histogram};
 use prometheus_client::registry::Registry;
 
 use crate::gauges::Gauges;
+use crate::view::certificate::not_after;
 use crate::view::world::{Group, Member, World};
 
 /// What the text is (Prometheus exposition formats, "Basic info").
@@ -273,12 +274,24 @@ impl Scrape {
         Ok(())
     }
 
+    fn certificates(&self, page: &mut Page<'_>) -> fmt::Result {
+        let help = "When a certificate ends, in seconds since 1970";
+        let mut family = page.family("certificate_expiry_timestamp_seconds", help, Gauge)?;
+        for listing in &self.world.certificates.names {
+            if let Some(seen) = &listing.certificate {
+                family.gauge(&[("name", &listing.name), ("source", seen.kind)], not_after(seen) as f64)?;
+            }
+        }
+        Ok(())
+    }
+
     fn changes(&self, page: &mut Page<'_>) -> fmt::Result {
         let (engine, snapshot) = (self.published.engine(), &self.world.snapshot);
         let age = self.world.now.since(snapshot.made_at()).as_secs_f64();
         let unrouted = self.world.sightings.iter().filter(|sighting| sighting.unrouted.is_some()).count();
         let is_connected = engine.is_wanted().then(|| f64::from(engine.is_connected()));
         let losses = engine.is_wanted().then(|| engine.losses() as f64);
+        self.certificates(page)?;
         for (name, help, kind, value) in [
             ("snapshot_age_seconds", "How long ago anything changed", Gauge, Some(age)),
             (

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use divisi_discovery::Inquirer;
 use divisi_model::{Moment, Published};
+use divisi_tls::Vault;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -51,6 +52,8 @@ pub struct Sources {
     pub published: Arc<Published>,
     /// Who knows of the containers; nobody does where replicas have fixed addresses.
     pub inquirer: Inquirer,
+    /// The certificates.
+    pub vault: Arc<Vault>,
     /// What the request's way counts of itself.
     pub gauges: GaugeReader,
     /// Of the program.
@@ -63,7 +66,7 @@ impl Sources {
     /// What there is now.
     pub(crate) async fn world(&self) -> World {
         let sightings = timeout(TELL_TIMEOUT, self.inquirer.sightings()).await.unwrap_or_default();
-        World { snapshot: self.published.keep(), sightings, now: Moment::now() }
+        World { snapshot: self.published.keep(), sightings, certificates: self.vault.status(), now: Moment::now() }
     }
 }
 

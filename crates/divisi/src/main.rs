@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`settings`] | one table of flags and variables; help, completions and man page come from it |
+//! | [`secure`] | what is decided of TLS before the first connection |
 //! | [`serve`] | the proxy in front of a Compose service, or of replicas named by hand |
 //! | [`console`] | asks a divisi that runs: what there is, and why |
 //! | [`echo`] | the demo replica |
@@ -14,6 +15,7 @@ mod console;
 mod demo;
 mod echo;
 mod log;
+mod secure;
 mod serve;
 mod settings;
 mod signals;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Ok(Task::Ps(settings)) => console::ps(&settings),
         Ok(Task::Explain(settings)) => console::explain(&settings),
         Ok(Task::Health(settings)) => console::health(&settings),
+        Ok(Task::Ca(settings)) => console::ca(&settings),
         Ok(Task::Print(text)) => print(&text),
         Err(refusal) => refuse(&refusal),
     }

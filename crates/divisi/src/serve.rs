@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use divisi_certificates::Orders;
 use divisi_console::{Console, GaugeReader, Gauges, Sources};
 use divisi_labels::StickyKey;
 use divisi_model::{Card, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::Running;
+use divisi_tls::Vault;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 use crate::log;
+use crate::secure;
 use crate::settings::{HostPort, Routing, Serve, Upstream};
 use crate::signals::Signals;
 use crate::version::VERSION;
@@ -35,6 +38,17 @@ pub(crate) enum StartError {
     /// The machine gave no thread, event loop or signals.
     #[error("cannot start: {0}")]
     Machine(#[from] io::Error),
+    /// The user wants TLS, and nobody can listen there.
+    #[error("cannot listen for TLS at {addr}: {source}; name another address (--listen-tls), or off")]
+    ListenTls {
+        /// Where.
+        addr: HostPort,
+        /// Why.
+        source: io::Error,
+    },
+    /// The machine gives no random numbers, or something else that TLS needs.
+    #[error("cannot prepare TLS: {0}")]
+    Tls(#[from] divisi_tls::rustls::Error),
     /// The proxy could not start.
     #[error(transparent)]
     Proxy(#[from] divisi_proxy::StartError),
@@ -79,22 +93,28 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     if discovery.is_some() {
         published.engine().set_wanted();
     }
+    let vault = Vault::new()?;
+    let secure = secure::prepare(&settings.secure)?;
     let running = divisi_proxy::start(
         divisi_proxy::Settings {
-            listen,
+            listen_tls: secure.listen,
+            public_tls_port: settings.secure.public_port,
             workers,
             trust: settings.trust,
             proxy_protocol: settings.proxy_protocol,
             replica_header: settings.replica_header,
             limits: settings.limits,
+            ..divisi_proxy::Settings::at(listen)
         },
         Arc::clone(&published),
+        Arc::clone(&vault),
         settings.access_log.map(log::access),
     )?;
     let plural = if workers == 1 { "" } else { "s" };
-    info!("divisi {VERSION} listening on {}, {workers} worker{plural}, {what}", running.local_addr());
+    let tls = running.tls_addr().map(|addr| format!(", by TLS on {addr}")).unwrap_or_default();
+    info!("divisi {VERSION} listening on {}{tls}, {workers} worker{plural}, {what}", running.local_addr());
     let console = settings.console.and_then(|addr| Some((open_console(&addr)?, addr.host().to_owned())));
-    start_changes(discovery, published, console, gauges(&running))?;
+    start_changes(discovery, published, secure.certificates, vault, console, gauges(&running))?;
     Ok(running)
 }
 
@@ -183,16 +203,20 @@ fn gauges(running: &Running) -> GaugeReader {
 fn start_changes(
     discovery: Option<divisi_discovery::Settings>,
     published: Arc<Published>,
+    certificates: divisi_certificates::Settings,
+    vault: Arc<Vault>,
     console: Option<(Console, String)>,
     gauges: GaugeReader,
 ) -> io::Result<()> {
     let runtime = runtime()?;
     let health = divisi_health::run(Arc::clone(&published));
     let (inquirer, inquiries) = divisi_discovery::inquiry();
+    let orders = Arc::new(Orders::default());
+    let certificates = divisi_certificates::run(certificates, Arc::clone(&published), Arc::clone(&vault), orders);
     let told = Arc::clone(&published);
     let console = async move {
         if let Some((console, name)) = console {
-            console.serve(Sources { published: told, inquirer, gauges, version: VERSION, name }).await;
+            console.serve(Sources { published: told, inquirer, vault, gauges, version: VERSION, name }).await;
         }
     };
     let discovery = async move {
@@ -201,7 +225,7 @@ fn start_changes(
         }
     };
     let changes = async move {
-        tokio::join!(discovery, health, console);
+        tokio::join!(discovery, health, certificates, console);
     };
     thread::Builder::new().name("changes".to_owned()).spawn(move || runtime.block_on(changes)).map(drop)
 }

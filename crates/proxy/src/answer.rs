@@ -1,5 +1,7 @@
 //! Where responses go, whatever HTTP the client speaks, and what divisi says in its own name.
 
+use std::sync::Arc;
+
 use divisi_http1::{RequestHead, ResponseHead};
 use divisi_model::Replica;
 
@@ -21,6 +23,9 @@ pub(crate) trait Answer: Sink {
 
     /// Ties the client to the replica that answers, or does not.
     fn tie(&mut self, cookie: Option<Cookie>);
+
+    /// What browsers are to remember of TLS, in the head of the response (RFC 6797).
+    fn protect(&mut self, hsts: Option<Arc<str>>);
 
     /// Whether the client has got something of the final response, so that no other one can be given.
     fn is_sent(&self) -> bool;

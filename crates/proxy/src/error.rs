@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use divisi_http1::{BodyError, HeadError};
 use divisi_model::route::path::DotSegment;
+use divisi_tls::upstream::UpstreamError;
 use thiserror::Error;
 
 /// Who made an exchange fail.
@@ -110,6 +111,8 @@ pub(crate) enum Error {
         /// Where.
         location: String,
     },
+    #[error("the replica does not speak TLS as it should: {0}")]
+    Handshake(io::Error),
     #[error("service \"{0}\" is gone")]
     Gone(String),
     #[error("the connection was made for another name (TLS), under which that host is not served")]
@@ -129,6 +132,10 @@ pub(crate) enum Error {
     },
     #[error("the replica had closed the connection before the request came")]
     Unreceived,
+    #[error("the replica cannot carry this protocol over HTTP/2 (RFC 8441)")]
+    Uncarried,
+    #[error("no replica can be trusted: {0}")]
+    Untrusted(Arc<UpstreamError>),
     #[error("the replica switched to a protocol that was not asked for")]
     UnaskedSwitch,
     #[error("the replica does not take the request: {0}")]
@@ -152,16 +159,19 @@ impl Error {
             | Self::NoRoute(_)
             | Self::NotFound(_)
             | Self::Token(_)
-            | Self::Unheld(_) => Fault::Internal,
+            | Self::Unheld(_)
+            | Self::Untrusted(_) => Fault::Internal,
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
             | Self::BrokenOff
             | Self::Connect(_)
             | Self::ConnectTimeout
             | Self::CutOff
+            | Self::Handshake(_)
             | Self::ResponseTimeout
             | Self::Unanswered { .. }
             | Self::UnaskedSwitch
+            | Self::Uncarried
             | Self::Unreceived
             | Self::UpstreamWrite(_) => Fault::Upstream,
         }
@@ -185,14 +195,17 @@ impl Error {
             | Self::CutOff
             | Self::Gone(_)
             | Self::NoRoute(_)
-            | Self::Unheld(_) => Some(503),
+            | Self::Unheld(_)
+            | Self::Untrusted(_) => Some(503),
             Self::ConnectTimeout | Self::ResponseTimeout => Some(504),
             Self::UpstreamWrite(_) if self.is_timeout() => Some(504),
             Self::BadResponse(_)
             | Self::BadResponseBody(_)
             | Self::BrokenOff
+            | Self::Handshake(_)
             | Self::Unanswered { .. }
             | Self::UnaskedSwitch
+            | Self::Uncarried
             | Self::Unreceived
             | Self::UpstreamWrite(_) => Some(502),
         }
@@ -209,7 +222,7 @@ impl Error {
 
     /// Whether the replica cannot have seen the request, so that another one may be asked whatever the method.
     pub(crate) fn nothing_sent(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::ConnectTimeout | Self::Unreceived)
+        matches!(self, Self::Connect(_) | Self::ConnectTimeout | Self::Handshake(_) | Self::Unreceived)
     }
 
     /// Whether the replica has got the request, as far as is known, and took too long over it.

@@ -110,6 +110,7 @@ async fn walk<S: Source, A: Answer>(
         if let Some(cookie) = search.cookie.take() {
             answer.tie(cookie);
         }
+        answer.protect(search.passage.hsts.clone());
         // 4 to 6 rewrite, forward, tunnel
         let attempt = Attempt {
             worker,

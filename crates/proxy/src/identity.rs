@@ -1,16 +1,37 @@
 //! Who a client is: its address, and whom it speaks for where that is believed.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use divisi_http1::field::list;
 use divisi_http1::{Known, RequestHead};
 
 use crate::settings::Settings;
 
+/// What is known of a connection inside TLS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seal {
+    /// The file with the authorities, one of which has signed the client's certificate.
+    pub(crate) client_authority: Option<Arc<str>>,
+}
+
+/// Which HTTP a connection speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Speech {
+    #[default]
+    Http1,
+    Http2,
+}
+
 /// What is known of the peer of a client's connection.
 #[derive(Debug)]
 pub(crate) struct Identity {
     peer: IpAddr,
+    /// What TLS says of it; None where there is none.
+    pub(crate) seal: Option<Seal>,
+    pub(crate) speech: Speech,
+    /// It came in where TLS is expected, and does not speak it.
+    pub(crate) is_misled: bool,
     /// The same as text, which every request wants.
     address: String,
     /// What it says about whom it speaks for is believed.
@@ -20,7 +41,16 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn new(peer: IpAddr, trusted: bool) -> Self {
         let peer = peer.to_canonical();
-        Self { peer, address: peer.to_string(), trusted }
+        Self { peer, seal: None, speech: Speech::Http1, is_misled: false, address: peer.to_string(), trusted }
+    }
+
+    /// Whether a request has come inside TLS, here or at a proxy before us that is trusted.
+    pub(crate) fn is_secure(&self, head: &RequestHead) -> bool {
+        let is_https = |head: &RequestHead| {
+            let said = head.field(Known::XForwardedProto);
+            said.is_some_and(|field| field.value.eq_ignore_ascii_case(b"https"))
+        };
+        self.seal.is_some() || self.trusted && is_https(head)
     }
 
     /// The peer's address.
@@ -68,17 +98,10 @@ mod tests {
     use divisi_http1::HeadLimits;
 
     use super::*;
-    use crate::settings::Limits;
 
     fn client(peer: &str, fields: &str) -> String {
-        let settings = Settings {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            workers: 1,
-            trust: ["10.0.0.0/8", "fd00::/8"].iter().map(|net| net.parse().expect("a network")).collect(),
-            proxy_protocol: Vec::new(),
-            replica_header: false,
-            limits: Limits::default(),
-        };
+        let trust = ["10.0.0.0/8", "fd00::/8"].iter().map(|net| net.parse().expect("a network")).collect();
+        let settings = Settings { trust, ..Settings::at(SocketAddr::from(([127, 0, 0, 1], 0))) };
         let peer: IpAddr = peer.parse().expect("an address");
         let mut head = RequestHead::default();
         let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");

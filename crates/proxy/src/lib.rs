@@ -22,10 +22,12 @@ mod body;
 mod clock;
 mod connection;
 mod desk;
+mod door;
 mod error;
 mod exchange;
 mod forward;
 mod gauges;
+mod handshake;
 mod hold;
 mod http1;
 mod http2;
@@ -54,6 +56,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use divisi_model::Published;
+use divisi_tls::Vault;
 use thiserror::Error;
 
 pub use crate::access_log::{AccessLog, Format};
@@ -62,6 +65,7 @@ pub use crate::settings::{Limits, Settings};
 pub use crate::tally::Totals;
 
 use crate::access_log::{Journal, Writer};
+use crate::listener::Listeners;
 use crate::tally::Tally;
 use crate::tcp::Doors;
 use crate::worker::Shared;
@@ -89,6 +93,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Running {
     addr: SocketAddr,
+    tls_addr: Option<SocketAddr>,
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     tallies: Vec<Arc<Tally>>,
@@ -103,22 +108,19 @@ pub struct Running {
 pub fn start(
     settings: Settings,
     published: Arc<Published>,
+    vault: Arc<Vault>,
     access_log: Option<AccessLog>,
 ) -> Result<Running, StartError> {
     let count = settings.workers.max(1);
-    let failed = |addr| move |source| StartError::Listen { addr, source };
-    listener::ensure_free(settings.listen).map_err(failed(settings.listen))?;
-    let first = listener::bind(settings.listen).map_err(failed(settings.listen))?;
-    // Port 0 has become a real one, the same for all workers.
-    let addr = first.local_addr().map_err(failed(settings.listen))?;
-    let mut listeners = vec![first];
-    for _ in 1..count {
-        listeners.push(listener::bind(addr).map_err(failed(addr))?);
-    }
+    let bind = |addr| listener::bind(addr, count).map_err(|source| StartError::Listen { addr, source });
+    let (addr, plain) = bind(settings.listen)?;
+    let (tls_addr, secure) = settings.listen_tls.map(bind).transpose()?.unzip();
+    let mut secure = secure.unwrap_or_default().into_iter();
     let shared = Arc::new(Shared {
         settings,
         published,
-        doors: Doors::new(&[addr]),
+        doors: Doors::new(addr, tls_addr),
+        vault,
         connections: AtomicUsize::new(0),
         dropped_lines: Arc::default(),
         stopping: AtomicBool::new(false),
@@ -131,24 +133,20 @@ pub fn start(
     }
     .map_err(StartError::Thread)?;
     let mut journals = journals.into_iter();
-    let mut running = Running { addr, shared, workers: Vec::new(), tallies: Vec::new(), writer };
-    for (number, listener) in listeners.into_iter().enumerate() {
-        running.add_worker(number, listener, journals.next())?;
+    let mut running = Running { addr, tls_addr, shared, workers: Vec::new(), tallies: Vec::new(), writer };
+    for (number, plain) in plain.into_iter().enumerate() {
+        let listeners = Listeners { plain, secure: secure.next() };
+        running.add_worker(number, listeners, journals.next())?;
     }
     Ok(running)
 }
 
 impl Running {
-    fn add_worker(
-        &mut self,
-        number: usize,
-        listener: std::net::TcpListener,
-        journal: Option<Journal>,
-    ) -> Result<(), StartError> {
+    fn add_worker(&mut self, number: usize, listeners: Listeners, journal: Option<Journal>) -> Result<(), StartError> {
         let (shared, tally) = (Arc::clone(&self.shared), Arc::new(Tally::default()));
         self.tallies.push(Arc::clone(&tally));
         let work = move || {
-            if let Err(error) = worker::run(&shared, listener, tally, journal) {
+            if let Err(error) = worker::run(&shared, listeners, tally, journal) {
                 tracing::error!(%error, "a worker cannot run");
             }
         };
@@ -160,6 +158,11 @@ impl Running {
     /// Where clients connect.
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where clients connect who speak TLS, if it is spoken.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
     }
 
     /// What can be read off it, by whoever likes to.

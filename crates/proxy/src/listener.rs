@@ -15,9 +15,8 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::clock::{TICK, Timer};
-use crate::connection;
 use crate::proxy_protocol;
-use crate::transport::{Tcp, Transport};
+use crate::tcp;
 use crate::worker::{Shared, Worker};
 
 /// Connections that the kernel keeps for us while we are busy.
@@ -29,8 +28,44 @@ pub(crate) fn ensure_free(addr: SocketAddr) -> io::Result<()> {
     socket(addr, false).map(drop)
 }
 
-/// One listening socket. Several may listen at one address; the kernel spreads connections over them.
-pub(crate) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+/// The listening sockets of one worker.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    pub(crate) plain: TcpListener,
+    /// Where TLS is expected, if it is spoken.
+    pub(crate) secure: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Each with what is expected there.
+    pub(crate) fn open(self) -> impl Iterator<Item = (TcpListener, Entrance)> {
+        let secure = self.secure.map(|secure| (secure, Entrance::Secure));
+        [(self.plain, Entrance::Plain)].into_iter().chain(secure)
+    }
+}
+
+/// What is expected of connections that come in by a listening socket. Their first bytes say what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entrance {
+    Plain,
+    /// Who speaks without TLS is sent into it, on the same port.
+    Secure,
+}
+
+/// Listens at one address with so many sockets, over which the kernel spreads connections; port 0 becomes the same real one for
+/// all of them.
+pub(crate) fn bind(addr: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    ensure_free(addr)?;
+    let first = listen(addr)?;
+    let addr = first.local_addr()?;
+    let mut all = vec![first];
+    for _ in 1..count {
+        all.push(listen(addr)?);
+    }
+    Ok((addr, all))
+}
+
+pub(crate) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(addr, true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -50,7 +85,12 @@ fn socket(addr: SocketAddr, shared: bool) -> io::Result<Socket> {
 }
 
 /// Takes connections until the program stops, and then those that the kernel has taken already.
-pub(crate) async fn accept(listener: tokio::net::TcpListener, worker: Rc<Worker>, shared: Arc<Shared>) {
+pub(crate) async fn accept(
+    listener: tokio::net::TcpListener,
+    entrance: Entrance,
+    worker: Rc<Worker>,
+    shared: Arc<Shared>,
+) {
     let mut stopping = pin!(worker.stopping.notified());
     while !worker.clock.is_stopping() {
         if shared.connections.load(Ordering::Relaxed) >= worker.settings.limits.connections {
@@ -60,7 +100,7 @@ pub(crate) async fn accept(listener: tokio::net::TcpListener, worker: Rc<Worker>
         }
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => start(stream, peer, &worker, &shared),
+                Ok((stream, peer)) => start(stream, peer, entrance, &worker, &shared),
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept connections; trying again");
@@ -71,7 +111,7 @@ pub(crate) async fn accept(listener: tokio::net::TcpListener, worker: Rc<Worker>
         }
     }
     while let Some(Ok((stream, peer))) = waiting(&listener).await {
-        start(stream, peer, &worker, &shared);
+        start(stream, peer, entrance, &worker, &shared);
     }
 }
 
@@ -84,7 +124,7 @@ pub(crate) async fn waiting(listener: &tokio::net::TcpListener) -> Option<io::Re
     .await
 }
 
-fn start(stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>, shared: &Arc<Shared>) {
+fn start(stream: TcpStream, peer: SocketAddr, entrance: Entrance, worker: &Rc<Worker>, shared: &Arc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, %peer, "a client left before it was served");
         return;
@@ -93,7 +133,7 @@ fn start(stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>, shared: &Arc<
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
         if let Some((stream, client)) = introduced(stream, peer, &worker).await {
-            connection::serve(Transport::Tcp(Tcp::new(stream)), client, worker).await;
+            tcp::share(stream, client, entrance, worker).await;
         }
         drop(place);
     });

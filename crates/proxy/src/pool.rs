@@ -26,6 +26,8 @@ struct Shelf {
 #[derive(Debug)]
 struct Idle {
     stream: Transport,
+    /// For whom the replica's certificate is, inside TLS.
+    name: Option<String>,
     since: Moment,
 }
 
@@ -36,10 +38,11 @@ impl Pool {
     /// An idle connection to the replica that has not ended yet, as far as can be seen: one that has nothing to say. If it has, it has
     /// ended, or it answers what nobody asked. With `look_twice` the kernel is
     /// asked: worth a system call for a request that must not be sent twice.
-    pub(crate) fn take(&self, replica: &Replica, look_twice: bool) -> Option<Transport> {
+    pub(crate) fn take(&self, replica: &Replica, name: Option<&str>, look_twice: bool) -> Option<Transport> {
         let mut shelves = self.shelves.borrow_mut();
         let idle = &mut shelves.get_mut(&replica.id())?.idle;
-        while let Some(Idle { stream, .. }) = idle.pop() {
+        while let Some(at) = idle.iter().rposition(|idle| idle.name.as_deref() == name) {
+            let Idle { stream, .. } = idle.remove(at);
             if stream.is_quiet() && (!look_twice || stream.is_quiet_indeed()) {
                 return Some(stream);
             }
@@ -48,14 +51,14 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request, if its replica will get one.
-    pub(crate) fn put(&self, replica: &Arc<Replica>, stream: Transport, now: Moment) {
+    pub(crate) fn put(&self, replica: &Arc<Replica>, stream: Transport, name: Option<String>, now: Moment) {
         if replica.readiness() != Readiness::Ready {
             return;
         }
         let mut shelves = self.shelves.borrow_mut();
         let shelf =
             shelves.entry(replica.id()).or_insert_with(|| Shelf { replica: Arc::clone(replica), idle: Vec::new() });
-        shelf.idle.push(Idle { stream, since: now });
+        shelf.idle.push(Idle { stream, name, since: now });
     }
 
     /// How many connections there are.

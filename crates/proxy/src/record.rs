@@ -171,6 +171,7 @@ impl Drop for Record<'_> {
                 client: self.client,
                 address: Some(self.identity.address()).filter(|_| self.client == self.identity.peer()),
                 request: self.request,
+                speech: self.identity.speech,
                 unread: self.unread,
                 since: self.since,
                 status,

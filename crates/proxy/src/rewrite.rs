@@ -85,7 +85,7 @@ fn forwarded(head: &RequestHead, identity: &Identity, host: &[u8], out: &mut Vec
     out.extend_from_slice(identity.address().as_bytes());
     out.extend_from_slice(b"\r\n");
     if !said(Known::XForwardedProto) {
-        put(out, b"X-Forwarded-Proto", b"http");
+        put(out, b"X-Forwarded-Proto", if identity.seal.is_some() { b"https" } else { b"http" });
     }
     if !said(Known::XForwardedHost) {
         put(out, b"X-Forwarded-Host", host);
@@ -123,6 +123,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) replica: Option<&'a str>,
     /// The cookie, by name and value, that brings the client back to its replica.
     pub(crate) cookie: Option<(&'a str, &'a str)>,
+    /// What browsers are to remember of TLS.
+    pub(crate) hsts: Option<&'a str>,
 }
 
 /// How a response's body is framed for a client.
@@ -154,6 +156,7 @@ pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut Vec<u8>)
             Known::ContentLength if head.status() == 204 => {}
             Known::Connection | Known::HopByHop | Known::TransferEncoding | Known::Upgrade => {}
             Known::Other if head.nominates_fields() && is_nominated(head.fields(), field.name) => {}
+            Known::Other if reply.hsts.is_some() && field.name.eq_ignore_ascii_case(b"strict-transport-security") => {}
             _ => field.write(out),
         }
     }
@@ -171,6 +174,10 @@ pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut Vec<u8>)
         // RFC 6265 4.1: for this host only, and not for scripts.
         let parts = [b"Set-Cookie: ", name.as_bytes(), b"=", token.as_bytes(), b"; Path=/; HttpOnly; SameSite=Lax\r\n"];
         parts.iter().for_each(|part| out.extend_from_slice(part));
+    }
+    // RFC 6797 7.1: once, so the owner's word stands in the place of the replica's.
+    if let Some(hsts) = reply.hsts {
+        put(out, b"Strict-Transport-Security", hsts.as_bytes());
     }
     connection(reply.version, reply.keep_alive, out);
     out.extend_from_slice(b"\r\n");

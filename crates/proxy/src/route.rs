@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use divisi_http1::RequestHead;
 use divisi_model::route::path::{self, DotSegment};
-use divisi_model::route::{Asked, Rewritten};
+use divisi_model::route::{Asked, Rewritten, Way};
 use divisi_model::{Service, Slot, Snapshot};
 
+use crate::door::{self, challenge};
 use crate::error::{Error, Nowhere};
 use crate::record::Record;
 
@@ -28,12 +29,14 @@ impl Paths {
 }
 
 /// What is done to a request on the way to its replica.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Passage {
     /// Its path was rewritten.
     pub(crate) rewrites: bool,
     /// The replica sees its own address as the host.
     pub(crate) hides_host: bool,
+    /// What browsers are to remember of TLS.
+    pub(crate) hsts: Option<Arc<str>>,
 }
 
 /// A request as the routing table asks about it.
@@ -41,6 +44,7 @@ struct Question<'a> {
     request: &'a RequestHead,
     path: &'a [u8],
     client: IpAddr,
+    is_secure: bool,
 }
 
 impl Asked for Question<'_> {
@@ -72,14 +76,14 @@ impl Asked for Question<'_> {
     }
 
     fn is_secure(&self) -> bool {
-        false
+        self.is_secure
     }
 }
 
 /// The service of a request, and where it stands. If a service is found that will not have the request, `record` knows it.
 ///
 /// # Errors
-/// There is none, or the way to it is closed.
+/// There is none, or the way to it is closed, or leads through TLS.
 pub(crate) fn find<'s>(
     snapshot: &'s Snapshot,
     request: &RequestHead,
@@ -87,11 +91,14 @@ pub(crate) fn find<'s>(
     record: &mut Record<'_>,
 ) -> Result<(&'s Arc<Service>, Slot, Passage), Error> {
     let raw = request.target().without_query();
+    let (worker, identity) = (record.worker, record.identity);
+    let is_challenge = challenge::answer(raw, worker)?;
+    door::mind_the_entrance(identity, request)?;
     let path = path::canonical(raw, &mut paths.canonical).map_err(|DotSegment| Error::DotSegment)?;
-    let question = Question { request, path, client: record.client() };
+    let question = Question { request, path, client: record.client(), is_secure: identity.is_secure(request) };
     let routes = snapshot.routes();
-    let route = if routes.is_empty() { None } else { routes.find(&question) };
-    let Some(route) = route else {
+    let Some(route) = (if routes.is_empty() { None } else { routes.find(&question) }) else {
+        door::open_inside(routes, &question, request, worker)?;
         let slot = snapshot.fallback().map_err(|unrouted| match unrouted.is_known {
             true => Error::NotFound(Nowhere::new(question.host(), path, &unrouted.reason)),
             false => Error::NoRoute(unrouted.reason.clone()),
@@ -101,9 +108,9 @@ pub(crate) fn find<'s>(
     };
     let way = route.way();
     let service = snapshot.service(way.slot);
-    if let Some(reason) = &way.closed {
+    if let Err(error) = admit(way, request, &question, is_challenge, record) {
         service.into_iter().for_each(|service| record.belongs_to(service.state()));
-        return Err(Error::Closed(Arc::clone(reason)));
+        return Err(error);
     }
     let service = service.ok_or_else(|| Error::Gone(route.service().as_ref().into()))?;
     let rewrites = !way.rewrites.is_empty();
@@ -111,5 +118,23 @@ pub(crate) fn find<'s>(
         record.belongs_to(service.state());
         return Err(Error::DotSegment);
     }
-    Ok((service, way.slot, Passage { rewrites, hides_host: way.hides_host }))
+    let hsts = way.protection.hsts.as_ref().filter(|_| question.is_secure).map(Arc::clone);
+    Ok((service, way.slot, Passage { rewrites, hides_host: way.hides_host, hsts }))
+}
+
+/// Whether a route takes a request that fits it.
+fn admit(
+    way: &Way,
+    request: &RequestHead,
+    question: &Question<'_>,
+    is_challenge: bool,
+    record: &Record<'_>,
+) -> Result<(), Error> {
+    if let Some(redirect) = way.redirect(question.is_secure).filter(|_| !is_challenge) {
+        door::redirect(redirect, request, record.worker)?;
+    }
+    if let Some(reason) = &way.closed {
+        return Err(Error::Closed(Arc::clone(reason)));
+    }
+    door::check_client(&way.protection, record.identity)
 }

@@ -10,6 +10,10 @@ use ipnet::IpNet;
 pub struct Settings {
     /// Where clients connect; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where clients connect who speak TLS; None where TLS is not spoken at all.
+    pub listen_tls: Option<SocketAddr>,
+    /// The port at which clients reach [`listen_tls`](Self::listen_tls), as far as they know: what redirects name.
+    pub public_tls_port: u16,
     /// Worker threads, each with its own event loop and listening socket.
     pub workers: usize,
     /// Networks whose `X-Forwarded-*` fields are believed.
@@ -23,6 +27,20 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What an untouched divisi uses, at that address, on one worker and without TLS.
+    pub fn at(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            listen_tls: None,
+            public_tls_port: 443,
+            workers: 1,
+            trust: Vec::new(),
+            proxy_protocol: Vec::new(),
+            replica_header: false,
+            limits: Limits::default(),
+        }
+    }
+
     /// Whether the peer's own word about the client is believed.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();

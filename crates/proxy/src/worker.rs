@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use divisi_http1::HeadLimits;
 use divisi_model::{Moment, Published, Slot};
+use divisi_tls::Vault;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
@@ -16,11 +17,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::access_log::Journal;
 use crate::clock::{Clock, TICK};
 use crate::desk::Desks;
-use crate::listener;
+use crate::forward::lines::Lines;
+use crate::listener::{self, Listeners};
 use crate::pool::Pool;
 use crate::settings::Settings;
 use crate::tally::Tally;
-use crate::tcp::{Doors, Entrances};
+use crate::tcp::{Doors, Openings};
 
 /// How many services are looked after at each tick.
 const AT_A_TIME: usize = 512;
@@ -30,6 +32,7 @@ const AT_A_TIME: usize = 512;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) published: Arc<Published>,
+    pub(crate) vault: Arc<Vault>,
     /// Client connections of all workers.
     pub(crate) connections: AtomicUsize,
     /// Lines of the access log that were lost.
@@ -50,8 +53,11 @@ pub(crate) struct Worker {
     pub(crate) settings: Settings,
     pub(crate) head_limits: HeadLimits,
     pub(crate) published: Arc<Published>,
+    /// Which certificates there are, and how replicas inside TLS are spoken to.
+    pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Rc<Clock>,
     pub(crate) pool: Pool,
+    pub(crate) lines: Lines,
     pub(crate) desks: Desks,
     pub(crate) tally: Arc<Tally>,
     /// Where exchanges are logged, if they are.
@@ -70,7 +76,7 @@ pub(crate) struct Worker {
 /// The event loop cannot be set up.
 pub(crate) fn run(
     shared: &Arc<Shared>,
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     tally: Arc<Tally>,
     journal: Option<Journal>,
 ) -> io::Result<()> {
@@ -80,8 +86,10 @@ pub(crate) fn run(
         head_limits: HeadLimits { size: settings.limits.head_size, fields: settings.limits.fields },
         settings,
         published: Arc::clone(&shared.published),
+        vault: Arc::clone(&shared.vault),
         clock: Clock::new(),
         pool: Pool::default(),
+        lines: Lines::default(),
         desks: Desks::default(),
         tally,
         journal,
@@ -90,8 +98,10 @@ pub(crate) fn run(
         connections: Cell::new(0),
     });
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        tokio::task::spawn_local(listener::accept(listener, Rc::clone(&worker), Arc::clone(shared)));
+        for (listener, entrance) in listeners.open() {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            tokio::task::spawn_local(listener::accept(listener, entrance, Rc::clone(&worker), Arc::clone(shared)));
+        }
         tick(&worker, shared).await;
         Ok(())
     })
@@ -105,12 +115,12 @@ async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looked_after = 0;
-    let mut entrances = Entrances::default();
+    let mut openings = Openings::default();
     for count in 0u32.. {
         ticks.tick().await;
         if shared.stopping.load(Relaxed) {
             worker.clock.stop();
-            worker.stopping.notify_one();
+            worker.stopping.notify_waiters();
             if shared.closing.load(Relaxed) {
                 worker.clock.close();
             }
@@ -119,12 +129,13 @@ async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
             }
         }
         worker.clock.tick();
-        entrances.tick(worker, shared);
+        openings.tick(worker, shared);
         looked_after = look_after(worker, looked_after);
-        worker.tally.note_idle(worker.pool.len());
+        worker.tally.note_idle(worker.pool.len() + worker.lines.idle());
         worker.journal.iter().for_each(Journal::tick);
         if count.is_multiple_of(ticks_per_second) {
             worker.pool.sweep();
+            worker.lines.sweep();
             worker.date.replace(now());
             worker.journal.iter().for_each(Journal::set_time);
         }

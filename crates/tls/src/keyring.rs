@@ -23,6 +23,8 @@ pub struct Keyring {
     pub certificates: HashMap<Arc<str>, Arc<Certificate>>,
     /// For names without one, and for who names none.
     pub default: Option<Arc<Certificate>>,
+    /// Nothing is known of hosts and their demands yet: whoever comes waits.
+    pub is_early: bool,
     /// Names whose first certificate is on its way.
     pub coming: HashSet<Arc<str>>,
     /// What clients must show, by name; `**.name` is for one label more and for several.

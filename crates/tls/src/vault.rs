@@ -45,7 +45,7 @@ pub enum Choice {
     /// It is done for an ACME authority that looks whether the name is ours (RFC 8737 3). Nothing follows: the connection is
     /// closed afterwards.
     Challenge(Arc<ServerConfig>),
-    /// The certificate for that name is on its way: ask again when [`Vault::news`] has changed.
+    /// The certificate for that name is on its way, or it is not known yet which names there are: ask again when [`Vault::news`] has changed.
     Soon,
     /// Nobody here has that name, or its clients cannot be checked: [`UNRECOGNIZED_NAME`].
     Refuse,
@@ -66,12 +66,12 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// A vault with nothing in it.
+    /// A vault with nothing in it. Whoever comes before the first [`publish`](Self::publish) waits.
     ///
     /// # Errors
     /// The machine gives no random numbers for the keys of tickets.
     pub fn new() -> Result<Arc<Self>, Error> {
-        let ring = Arc::new(ArcSwap::from_pointee(Keyring::default()));
+        let ring = Arc::new(ArcSwap::from_pointee(Keyring { is_early: true, ..Keyring::default() }));
         let resolver = Arc::new(Resolver { ring: Arc::clone(&ring) });
         let challenges = Arc::new(Challenges::default());
         let (news, _) = watch::channel(());
@@ -103,6 +103,9 @@ impl Vault {
             return self.challenged(name.as_deref());
         }
         let ring = self.ring.load();
+        if ring.is_early {
+            return Choice::Soon;
+        }
         let (configs, client_authority) = match name.as_deref().and_then(|name| ring.demand(name)) {
             Some(Demand::Unknown(_)) => return Choice::Refuse,
             Some(Demand::Signed(authority)) => (&authority.configs, Some(Arc::clone(authority.name()))),

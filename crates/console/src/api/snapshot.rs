@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub unrouted: Vec<Unrouted>,
     /// Labels and variables that cannot be read, and why.
     pub mistakes: Vec<Mistake>,
+    /// Every name that has a certificate, waits for one, or has none because of a problem; in order.
+    pub certificates: Vec<Certificate>,
 }
 
 /// How it stands with the Docker Engine.
@@ -261,4 +263,29 @@ pub struct Mistake {
     pub why: String,
     /// The label that was meant, perhaps.
     pub meant: Option<String>,
+}
+
+/// How a name stands inside TLS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// A name; `*.name` and `**.name` for those below; `default` for all others.
+    pub name: String,
+    /// Where its certificate comes from: `file`, `local`, `acme`; None where there is none.
+    pub source: Option<String>,
+    /// The same in words.
+    pub place: Option<String>,
+    /// Who signed it.
+    pub issuer: Option<String>,
+    /// The names that stand in it.
+    pub names: Vec<String>,
+    /// Until when it is valid, in seconds since 1970.
+    pub not_after: Option<u64>,
+    /// For how long that is; less than 0 where it is over.
+    pub valid_seconds: Option<f64>,
+    /// Whether the first certificate is on its way.
+    pub is_coming: bool,
+    /// The file with the authorities one of which must have signed a client's certificate.
+    pub client_authority: Option<String>,
+    /// What keeps it from its certificate, or from a newer one.
+    pub problem: Option<String>,
 }

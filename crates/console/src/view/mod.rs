@@ -5,12 +5,14 @@
 //! | [`world`] | the snapshot and what discovery tells of containers, put together |
 //! | [`snapshot`] | what there is |
 //! | `ports` | the ports that labels ask for |
+//! | [`certificate`] | how names stand inside TLS |
 //! | [`asking`] | a question about a request: text to what routes ask |
 //! | [`request`] | where a request would go |
 //! | [`rewrite`] | the path that the replica is asked for |
 //! | [`container`] | what became of a container |
 
 pub(crate) mod asking;
+pub(crate) mod certificate;
 pub(crate) mod container;
 mod ports;
 pub(crate) mod request;

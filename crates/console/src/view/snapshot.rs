@@ -1,13 +1,18 @@
 //! What there is.
 
+use std::time::SystemTime;
+
 use divisi_discovery::Sighting;
 use divisi_labels::{Outcome, Verdict};
 use divisi_model::route::{self, Route, When};
 use divisi_model::{EngineState, Moment, Published};
 
+use super::certificate::certificate;
 use super::ports;
 use super::world::{Group, World};
-use crate::api::snapshot::{Claim, Conflict, Engine, Fallback, Mistake, Requests, Service, Snapshot, Unrouted};
+use crate::api::snapshot::{
+    Certificate, Claim, Conflict, Engine, Fallback, Mistake, Requests, Service, Snapshot, Unrouted,
+};
 use crate::api::{self, Advice};
 
 /// What there is.
@@ -24,6 +29,7 @@ pub(crate) fn snapshot(world: &World, published: &Published, version: &str) -> S
         conflicts: snapshot.routes().conflicts().iter().map(conflict).chain(ports::conflicts(snapshot)).collect(),
         unrouted: unrouted(world),
         mistakes: mistakes(world),
+        certificates: certificates(world),
     }
 }
 
@@ -130,6 +136,11 @@ fn mistakes(world: &World) -> Vec<Mistake> {
         sighting.verdicts.iter().filter_map(mistake).collect::<Vec<_>>()
     };
     world.sightings.iter().flat_map(of).collect()
+}
+
+fn certificates(world: &World) -> Vec<Certificate> {
+    let now = SystemTime::now();
+    world.certificates.names.iter().map(|listing| certificate(listing, now)).collect()
 }
 
 fn name(project: &str, service: &str) -> String {

@@ -45,6 +45,8 @@ fn every_number_is_there_under_its_name() {
     ] {
         assert_eq!(page.value(name, &labels(&[])), expected, "{name}");
     }
+    let its = labels(&[("name", "shop.test"), ("source", "local")]);
+    assert_eq!(page.value("divisi_certificate_expiry_timestamp_seconds", &its), Some(4_102_444_800.0));
     assert_eq!(page.value("divisi_build_info", &labels(&[("version", "1.2.3")])), Some(1.0));
     assert_eq!(page.value("divisi_responses_total", &labels(&[("code", "2xx")])), Some(200.0));
     for name in ["divisi_requests_held", "divisi_held_total", "divisi_held_seconds_total", "divisi_retries_total"] {

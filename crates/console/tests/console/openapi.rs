@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::stage::{self, Stage};
 
 /// What is asked of each path, and with which status it must be answered.
-const ASKED: [(&str, &[(&str, u16)]); 6] = [
+const ASKED: [(&str, &[(&str, u16)]); 7] = [
     ("/api/snapshot", &[("", 200)]),
     (
         "/api/explain",
@@ -23,6 +23,7 @@ const ASKED: [(&str, &[(&str, u16)]); 6] = [
             ("?url=http://", 400),
         ],
     ),
+    ("/api/ca", &[("", 200)]),
     ("/api/openapi.json", &[("", 200)]),
     ("/metrics", &[("", 200)]),
     ("/health/live", &[("", 200)]),

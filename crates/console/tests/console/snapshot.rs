@@ -24,9 +24,23 @@ fn it_tells_of_every_replica_and_of_who_is_left_out() {
     assert_eq!((told.unrouted[0].container.as_str(), told.unrouted[0].service.as_str()), ("shop-db-1", "shop/db"));
     assert_eq!(told.unrouted[0].advice.write, "divisi.port=5432");
     assert_eq!(told.fallback.reason.as_deref(), Some("no route holds for it"));
+    let names: Vec<_> = told.certificates.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["old.test", "shop.test", "soon.test"]);
+    let (old, shop, soon) = (&told.certificates[0], &told.certificates[1], &told.certificates[2]);
+    assert!(old.problem.as_deref().is_some_and(|why| why.contains("expired")) && old.source.is_none());
+    assert_eq!((shop.source.as_deref(), shop.not_after), (Some("local"), Some(4_102_444_800)));
+    assert!(shop.valid_seconds.is_some_and(|seconds| seconds > 0.0) && shop.names == ["shop.test"]);
+    assert!(soon.is_coming && !shop.is_coming);
     let mistake = &told.mistakes[0];
     assert_eq!((mistake.container.as_str(), mistake.label.as_str()), ("shop-web-1", "divisi.stiky"));
     assert_eq!(mistake.meant.as_deref(), Some("divisi.sticky"));
+}
+
+#[test]
+fn the_root_of_the_local_authority_is_there_for_everybody() {
+    let answer = stage::shop().get("/api/ca");
+    assert_eq!(answer.head.value("content-type").as_deref(), Some("application/x-pem-file"));
+    assert!(answer.text().starts_with("-----BEGIN CERTIFICATE-----"));
 }
 
 #[test]

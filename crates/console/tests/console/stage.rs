@@ -13,6 +13,7 @@ use divisi_model::{
     Card, Failure, Moment, Name, Published, Readiness, Replica, Service, Slot, Snapshot, Spec, Tried, Unrouted, Wanted,
 };
 use divisi_testkit::client::{Response, fetch};
+use divisi_tls::{Certificate, Keyring, Source, Vault};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -32,6 +33,7 @@ impl Stage {
         let sources = Sources {
             published: Arc::clone(&published),
             inquirer,
+            vault: vault(),
             gauges: GaugeReader::new(gauges),
             version: "1.2.3",
             name: "console.corp.test".to_owned(),
@@ -128,6 +130,25 @@ fn web() -> Service {
     web.state().meter().count(503);
     web.state().durations().count(Duration::from_millis(3));
     web
+}
+
+/// A name that has a certificate, one that waits for it, and one that has none.
+fn vault() -> Arc<Vault> {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(["shop.test".to_owned()]).expect("a name");
+    params.not_after = rcgen::date_time_ymd(2100, 1, 1);
+    let pem = params.self_signed(&key).expect("a certificate").pem();
+    let certificate = Certificate::from_pem(pem.as_bytes(), key.serialize_pem().as_bytes(), Source::Local);
+    let ring = Keyring {
+        certificates: [("shop.test".into(), Arc::new(certificate.expect("a certificate")))].into(),
+        coming: ["soon.test".into()].into(),
+        problems: [("old.test".into(), "/certs/old.test.crt: it expired 3 days ago".into())].into(),
+        ..Keyring::default()
+    };
+    let vault = Vault::new().expect("a vault");
+    vault.publish(ring);
+    vault.set_root(pem);
+    vault
 }
 
 fn routes() -> Vec<Route> {

@@ -1,4 +1,4 @@
-//! `divisi ps`, `divisi explain`, `divisi health`: ask the console of a divisi that runs, and say it in words.
+//! `divisi ps`, `divisi explain`, `divisi health`, `divisi ca`: ask the console of a divisi that runs, and say it in words.
 //!
 //! | module | job |
 //! |---|---|
@@ -77,6 +77,35 @@ pub(crate) fn health(settings: &Ask) -> ExitCode {
         let reason = state.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let code = if answer.status == StatusCode::OK { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         Ok((format!("{}{reason}\n", state.status), code))
+    });
+    finish(done)
+}
+
+/// How systems are told whom to trust. `$FILE` is what was printed.
+const TRUST: &str = "\
+To have it trusted, keep it (divisi ca > divisi.crt) and
+  Debian, Ubuntu   sudo cp divisi.crt /usr/local/share/ca-certificates/ && sudo update-ca-certificates
+  Fedora, Arch     sudo trust anchor divisi.crt
+  macOS            sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain divisi.crt
+  Windows          certutil -addstore -f ROOT divisi.crt
+  curl, once       curl --cacert divisi.crt https://echo.localhost:8443
+Firefox has a list of its own: Settings, Certificates, Authorities, Import.
+";
+
+/// Prints the certificate of the local authority, and says beside it what it is for.
+pub(crate) fn ca(settings: &Ask) -> ExitCode {
+    let done = in_runtime(async {
+        let answer = client::ask(&settings.console, "/api/ca").await?;
+        if answer.status != StatusCode::OK {
+            return refused(&answer);
+        }
+        let text = answer.text();
+        if !text.starts_with("-----BEGIN CERTIFICATE-----") {
+            // Somebody else listens there; the error says how it is no JSON of ours.
+            return answer.read::<Problem>().map(|_| (String::new(), ExitCode::FAILURE));
+        }
+        let _ = io::stderr().write_all(TRUST.as_bytes());
+        Ok((text, ExitCode::SUCCESS))
     });
     finish(done)
 }

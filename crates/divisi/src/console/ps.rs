@@ -10,7 +10,8 @@ const HEADING: [&str; 7] = ["SERVICE", "REPLICA", "STATE", "SINCE", "REQUESTS", 
 /// What there is.
 pub(super) fn text(told: &Snapshot) -> String {
     let mut text = services(told);
-    for section in [ports(told), left_out(told), routes(told), labels(told), waiting(told), engine(&told.engine)] {
+    let sections = [ports(told), left_out(told), routes(told), labels(told), certificates(told), waiting(told)];
+    for section in sections.into_iter().chain([engine(&told.engine)]) {
         if !section.is_empty() {
             text.push('\n');
             text.push_str(&section);
@@ -133,6 +134,28 @@ fn labels(told: &Snapshot) -> String {
         let meant = mistake.meant.as_ref().map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
         table.row([mistake.label.clone(), format!("{}{meant}", mistake.why)]);
         table.row([String::new(), format!("written at {}", mistake.container)]);
+    }
+    table.text("")
+}
+
+/// Which names have a certificate, and what is wrong where they have none.
+fn certificates(told: &Snapshot) -> String {
+    if told.certificates.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["CERTIFICATE", "VALID FOR", "FROM"], &[false, true]);
+    for one in &told.certificates {
+        let valid = match one.valid_seconds {
+            Some(seconds) if seconds >= 0.0 => since(seconds),
+            Some(_) => "it is over".to_owned(),
+            None if one.is_coming => "on its way".to_owned(),
+            None => "-".to_owned(),
+        };
+        table.row([one.name.clone(), valid, one.place.clone().unwrap_or_else(|| "-".to_owned())]);
+        let clients = one.client_authority.as_ref().map(|file| format!("clients must show one that {file} has signed"));
+        for more in [clients, one.problem.clone()].into_iter().flatten() {
+            table.row([String::new(), String::new(), more]);
+        }
     }
     table.text("")
 }

@@ -45,6 +45,15 @@ fn port_route(rule: &str, tls: &str, closed: &Value) -> Value {
     })
 }
 
+fn certificate(name: &str, more: &Value) -> Value {
+    let mut certificate = json!({
+        "name": name, "source": "file", "place": format!("/certs/{name}.crt"), "issuer": "CN=somebody", "names": [name],
+        "not_after": 1_900_000_000, "valid_seconds": 2_600_000.0, "is_coming": false, "client_authority": null, "problem": null,
+    });
+    certificate.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    certificate
+}
+
 fn advice(why: &str, write: &str) -> Value {
     json!({ "why": why, "write": write })
 }
@@ -79,6 +88,12 @@ fn snapshot(connected: bool) -> Value {
         "mistakes": [
             { "container": "shop-web-1", "label": "divisi.stiky", "why": "no such label", "meant": "divisi.sticky" },
             { "container": "shop-api-1", "label": "divisi.drain", "why": "not a duration (10s, 5m)", "meant": null },
+        ],
+        "certificates": [
+            certificate("admin.test", &json!({ "client_authority": "/certs/staff.pem" })),
+            certificate("old.test", &json!({ "valid_seconds": -3600.0, "problem": "/certs/old.test.crt: it expired less than a day ago; put a new one in its place" })),
+            certificate("shop.example", &json!({ "valid_seconds": null, "place": null, "is_coming": true })),
+            certificate("shop.localhost", &json!({ "valid_seconds": 5_184_000.0, "place": "the local authority" })),
         ],
     })
 }
@@ -124,7 +139,7 @@ fn golden_ps() {
     golden("ps-lost.txt", &shown(snapshot(false)));
     let mut calm = snapshot(true);
     calm["services"] = json!([service("web", "serving", 0, &json!([replica(1, "ready", &Value::Null)]))]);
-    ["routes", "conflicts", "unrouted", "mistakes"].into_iter().for_each(|part| calm[part] = json!([]));
+    ["routes", "conflicts", "unrouted", "mistakes", "certificates"].into_iter().for_each(|part| calm[part] = json!([]));
     golden("ps-calm.txt", &shown(calm.clone()));
     calm["services"] = json!([]);
     golden("ps-empty.txt", &shown(calm));

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divisi_model::{Published, Snapshot};
-use divisi_proxy::{Limits, Running};
+use divisi_proxy::Running;
+use divisi_tls::Vault;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -74,15 +75,9 @@ async fn show(settings: &Demo) -> Result<bool, StartError> {
 }
 
 fn start_proxy(settings: &Demo, published: Arc<Published>) -> Result<Running, StartError> {
-    let proxy = divisi_proxy::Settings {
-        listen: settings.listen.to_listen()?,
-        workers: 1,
-        trust: Vec::new(),
-        proxy_protocol: Vec::new(),
-        replica_header: true,
-        limits: Limits::default(),
-    };
-    Ok(divisi_proxy::start(proxy, published, None)?)
+    let listen = settings.listen.to_listen()?;
+    let proxy = divisi_proxy::Settings { replica_header: true, ..divisi_proxy::Settings::at(listen) };
+    Ok(divisi_proxy::start(proxy, published, Vault::new().map_err(io::Error::other)?, None)?)
 }
 
 async fn play(

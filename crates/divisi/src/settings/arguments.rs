@@ -48,6 +48,10 @@ pub(super) fn command() -> Command {
             Command::new("health").about("Exit with 0 if divisi is ready to serve, for a HEALTHCHECK"),
             ask::TABLE,
         ))
+        .subcommand(with_rows(
+            Command::new("ca").about("Print the certificate of the local authority, and how to have it trusted"),
+            ask::TABLE,
+        ))
         .subcommand(
             Command::new("labels").about("Print the labels with which a container says what is wanted of its service"),
         )
@@ -113,7 +117,7 @@ pub(super) fn completions(matches: &ArgMatches) -> Vec<u8> {
 
 fn man_command() -> Command {
     let which = Arg::new("command")
-        .value_parser(PossibleValuesParser::new(["serve", "echo", "demo", "check", "ps", "explain", "health"]));
+        .value_parser(PossibleValuesParser::new(["serve", "echo", "demo", "check", "ps", "explain", "health", "ca"]));
     Command::new("man")
         .about("Print the manual page, in the format of man(7)")
         .arg(which.help("Which command it is about; without one, the program"))

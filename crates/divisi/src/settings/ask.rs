@@ -1,4 +1,4 @@
-//! What `divisi ps`, `divisi explain` and `divisi health` can be told: they ask the console of a divisi that runs.
+//! What `divisi ps`, `divisi explain`, `divisi health` and `divisi ca` can be told: they ask the console of a divisi that runs.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 

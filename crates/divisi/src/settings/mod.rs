@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`row`] | what a row is, and how a table of them is read |
 //! | [`serve`], [`echo`], [`demo`], [`check`], [`ask`] | the rows of each subcommand, and what the program makes of them |
+//! | [`secure`] | the rows about TLS |
 //! | [`routing`] | the rows about labels, which several subcommands have |
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
@@ -20,6 +21,7 @@ mod demo;
 mod echo;
 mod routing;
 mod row;
+mod secure;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ pub(crate) use demo::Demo;
 pub(crate) use echo::{Echo, Fault, OnTerm};
 pub(crate) use routing::Routing;
 pub(crate) use row::Problem;
+pub(crate) use secure::{Folder, Secure};
 pub(crate) use serve::{Serve, Upstream};
 pub(crate) use values::HostPort;
 
@@ -57,6 +60,8 @@ pub(crate) enum Task {
     Explain(Explain),
     /// Tell whether it serves.
     Health(Ask),
+    /// Tell whom to trust.
+    Ca(Ask),
     /// Write this to standard output.
     Print(Vec<u8>),
 }
@@ -100,6 +105,7 @@ pub(crate) fn read(
         Some(("ps", matches)) => Ok(Task::Ps(Ps::new(to_ask(matches, environment)?, matches))),
         Some(("explain", matches)) => Ok(Task::Explain(Explain::new(to_ask(matches, environment)?, matches))),
         Some(("health", matches)) => Ok(Task::Health(to_ask(matches, environment)?)),
+        Some(("ca", matches)) => Ok(Task::Ca(to_ask(matches, environment)?)),
         Some(("labels", _)) => Ok(Task::Print(divisi_labels::docs::text().into_bytes())),
         Some(("completions", matches)) => Ok(Task::Print(arguments::completions(matches))),
         Some(("man", matches)) => Ok(Task::Print(arguments::man(matches))),

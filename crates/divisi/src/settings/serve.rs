@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use super::routing::{self, Routed, Routing};
 use super::row::{Origin, Problem, Row, Setting, Takes};
+use super::secure::{self, Secure, Secured};
 use super::values::{self, HostPort, put, put_some};
 
 /// What the program needs to serve.
@@ -18,6 +19,8 @@ use super::values::{self, HostPort, put, put_some};
 pub(crate) struct Serve {
     /// Where clients connect.
     pub(crate) listen: HostPort,
+    /// Where clients connect by TLS, and with which certificates.
+    pub(crate) secure: Secure,
     /// Where the console listens; None for nowhere.
     pub(crate) console: Option<HostPort>,
     /// Where replicas come from.
@@ -71,6 +74,7 @@ pub(crate) enum Upstream {
 #[derive(Debug, Default)]
 pub(super) struct Written {
     listen: HostPort,
+    secure: Secure,
     console: Option<HostPort>,
     service: Option<String>,
     project: Option<String>,
@@ -113,6 +117,7 @@ impl Written {
         };
         Ok(Serve {
             listen: self.listen,
+            secure: self.secure,
             console: self.console,
             upstream,
             spec: self.spec,
@@ -153,12 +158,18 @@ pub(super) const LOG: Row = Row {
 /// Every setting of `divisi serve`: those of the program, and those of a service.
 pub(super) fn table() -> Vec<Setting<Written>> {
     let of_services = divisi_labels::TABLE.iter().filter_map(of_service);
-    PROGRAM.iter().copied().chain(routing::rows()).chain(of_services).collect()
+    PROGRAM.iter().copied().chain(secure::rows()).chain(routing::rows()).chain(of_services).collect()
 }
 
 impl Routed for Written {
     fn routing(&mut self) -> &mut Routing {
         &mut self.routing
+    }
+}
+
+impl Secured for Written {
+    fn secure(&mut self) -> &mut Secure {
+        &mut self.secure
     }
 }
 
@@ -202,7 +213,7 @@ const PROGRAM: &[Setting<Written>] = &[
             example: ":9180",
             ..Row::new("console", &["DIVISI_CONSOLE"], "ADDR")
         },
-        set: |written, given| put(&mut written.console, values::console(given.text)),
+        set: |written, given| put(&mut written.console, values::listen_or_off(given.text)),
     },
     Setting {
         row: Row {

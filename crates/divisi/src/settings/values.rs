@@ -81,8 +81,8 @@ pub(super) fn listen(text: &str) -> Result<HostPort, String> {
     })
 }
 
-/// Where the console listens; None for nowhere.
-pub(super) fn console(text: &str) -> Result<Option<HostPort>, String> {
+/// Where something listens; None for nowhere.
+pub(super) fn listen_or_off(text: &str) -> Result<Option<HostPort>, String> {
     match text {
         "off" => Ok(None),
         text => listen(text).map(Some).map_err(|accepted| format!("{accepted}, or off")),
@@ -91,7 +91,7 @@ pub(super) fn console(text: &str) -> Result<Option<HostPort>, String> {
 
 /// Where the console is asked.
 pub(super) fn console_to_ask(text: &str) -> Result<HostPort, String> {
-    match console(text)? {
+    match listen_or_off(text)? {
         Some(console) if console.port != 0 => Ok(console),
         Some(_) => Err("nobody can be asked at port 0; the log of divisi says where its console is".to_owned()),
         None => Err("there is no console to be asked; start divisi with one, and name its address".to_owned()),

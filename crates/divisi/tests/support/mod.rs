@@ -20,8 +20,8 @@ fn command(args: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    // Many run at a time, and the console's usual port is but one.
-    command.env("DIVISI_CONSOLE", "off").args(args);
+    // Many run at a time, and the usual ports of console and TLS are but one each.
+    command.env("DIVISI_CONSOLE", "off").env("DIVISI_LISTEN_TLS", "off").args(args);
     command
 }
 

@@ -51,16 +51,20 @@ pub struct OfPort {
 }
 
 pub(crate) fn target(port: &mut OfPort, text: &str) -> Result<(), String> {
-    match (yes_or_no(text), text) {
-        _ if text.eq_ignore_ascii_case("auto") => port.target = None,
-        (Ok(true), _) => port.target = None,
-        _ if is_off(text) => port.is_off = true,
-        _ => {
-            let fault =
-                |_| "neither a port of the container (5432), nor true for the one that it exposes, nor off".to_owned();
-            port.target = Some(port_number(text).map_err(fault)?);
+    // 1 is a port here, and no word for yes.
+    port.target = match port_number(text) {
+        Ok(number) => Some(number),
+        Err(_) if text.eq_ignore_ascii_case("auto") || yes_or_no(text) == Ok(true) => None,
+        Err(_) if is_off(text) => {
+            port.is_off = true;
+            None
         }
-    }
+        Err(_) => {
+            return Err(
+                "neither a port of the container (5432), nor true for the one that it exposes, nor off".to_owned()
+            );
+        }
+    };
     Ok(())
 }
 

@@ -12,6 +12,7 @@
 //! | `pattern` | a regular expression, compiled once |
 //! | [`asked`] | what is to be known of a request |
 //! | `host`, [`path`], `query` | what of it counts as the same |
+//! | `hosts` | which hosts a rule names |
 //! | `matching` | whether a rule holds for a request, and which part does not |
 //! | `keys` | under which host and path a rule is to be looked for |
 //! | `bucket` | the routes of one host, by path |
@@ -35,6 +36,7 @@ mod door;
 mod error;
 pub mod explain;
 mod host;
+mod hosts;
 mod keys;
 mod matching;
 pub mod path;

@@ -1,13 +1,15 @@
 //! A condition on requests: what users wrote, typed. Every part is checked when it is made, so a rule that exists can be
 //! matched against anything.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::error::RuleError;
 use super::pattern::Pattern;
-use super::{host, path};
+use super::{host, hosts, path};
 
 /// How deep rules may be nested: they are walked recursively.
 pub const MOST_DEPTH: usize = 32;
@@ -265,6 +267,12 @@ impl Rule {
             Self::Not(inner) => Ok(*inner),
             rule => checked(Self::Not(Box::new(rule))),
         }
+    }
+
+    /// The hosts that it names: a name, `*.name` for one label more, `**.name` for one or more. None where it may hold for every
+    /// host, or names them by an expression.
+    pub fn named_hosts(&self) -> BTreeSet<Arc<str>> {
+        hosts::hosts(self)
     }
 
     /// How many wildcards and expressions it has: the fewer, the more its author meant just these requests.

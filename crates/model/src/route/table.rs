@@ -176,9 +176,14 @@ impl RoutingTable {
         self.owners.is_empty()
     }
 
+    /// All routes, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.owners.values().flat_map(|owner| &owner.routes)
+    }
+
     /// All routes, in order.
     pub fn routes(&self) -> Vec<&Arc<Route>> {
-        let mut routes: Vec<_> = self.owners.values().flat_map(|owner| &owner.routes).collect();
+        let mut routes: Vec<_> = self.all().collect();
         routes.sort_by(|a, b| a.order(b));
         routes
     }

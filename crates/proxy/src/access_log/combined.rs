@@ -7,10 +7,10 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use divisi_http1::{RequestHead, Version};
+use divisi_http1::RequestHead;
 
 use super::text::{digits, escaped, seconds};
-use super::{Entry, bounds, field, first_line};
+use super::{Entry, bounds, field, first_line, version};
 
 pub(super) fn write(entry: &Entry<'_>, time: &[u8], out: &mut Vec<u8>) {
     match entry.address {
@@ -22,7 +22,7 @@ pub(super) fn write(entry: &Entry<'_>, time: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(time);
     out.extend_from_slice(b"] \"");
     match entry.request {
-        Some(request) => request_line(request, out),
+        Some(request) => request_line(entry, request, out),
         None => or_dash(first_line(entry.unread), bounds::TARGET, out),
     }
     out.extend_from_slice(b"\" ");
@@ -40,7 +40,7 @@ pub(super) fn write(entry: &Entry<'_>, time: &[u8], out: &mut Vec<u8>) {
     ours(entry, out);
 }
 
-fn request_line(request: &RequestHead, out: &mut Vec<u8>) {
+fn request_line(entry: &Entry<'_>, request: &RequestHead, out: &mut Vec<u8>) {
     escaped(request.method(), bounds::METHOD, false, out);
     out.push(b' ');
     let target = request.target();
@@ -49,7 +49,8 @@ fn request_line(request: &RequestHead, out: &mut Vec<u8>) {
         escaped(authority, bounds::HOST, false, out);
     }
     escaped(target.path, bounds::TARGET, false, out);
-    out.extend_from_slice(if request.version() == Version::Http10 { b" HTTP/1.0" } else { b" HTTP/1.1" });
+    out.push(b' ');
+    out.extend_from_slice(version(entry, request));
 }
 
 fn ours(entry: &Entry<'_>, out: &mut Vec<u8>) {

@@ -3,10 +3,10 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use divisi_http1::{RequestHead, Version};
+use divisi_http1::RequestHead;
 
 use super::text::{digits, json, seconds};
-use super::{Entry, bounds, field, first_line};
+use super::{Entry, bounds, field, first_line, version};
 
 pub(super) fn write(entry: &Entry<'_>, time: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"time\":\"");
@@ -48,11 +48,7 @@ fn asked(entry: &Entry<'_>, out: &mut Vec<u8>) {
     let target = request.map_or_else(|| first_line(entry.unread), |request| request.target().path);
     text("target", Some(target), bounds::TARGET, out);
     text("host", request.and_then(RequestHead::authority), bounds::HOST, out);
-    let version = request.map(|request| match request.version() {
-        Version::Http10 => &b"HTTP/1.0"[..],
-        Version::Http11 => b"HTTP/1.1",
-    });
-    text("version", version, bounds::METHOD, out);
+    text("version", request.map(|request| version(entry, request)), bounds::METHOD, out);
     text("referer", request.and_then(|request| field(request, b"referer")), bounds::REFERER, out);
     text("user_agent", request.and_then(|request| field(request, b"user-agent")), bounds::USER_AGENT, out);
 }

@@ -25,11 +25,12 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_cha
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use divisi_http1::RequestHead;
+use divisi_http1::{RequestHead, Version};
 use divisi_model::{Moment, Name, Replica};
 
 use self::date::Stamp;
 pub(crate) use self::writer::Writer;
+use crate::identity::Speech;
 
 /// Pages of one worker.
 const PAGES: usize = 8;
@@ -95,6 +96,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) address: Option<&'a str>,
     /// None where the client sent something else.
     pub(crate) request: Option<&'a RequestHead>,
+    /// Which HTTP it spoke.
+    pub(crate) speech: Speech,
     /// What it sent instead.
     pub(crate) unread: &'a [u8],
     pub(crate) since: Moment,
@@ -242,6 +245,15 @@ fn wait_until(deadline: Instant, is_done: impl Fn() -> bool) -> bool {
     true
 }
 
+/// Which version of HTTP a request came in.
+fn version(entry: &Entry<'_>, request: &RequestHead) -> &'static [u8] {
+    match (entry.speech, request.version()) {
+        (Speech::Http2, _) => b"HTTP/2.0",
+        (Speech::Http1, Version::Http10) => b"HTTP/1.0",
+        (Speech::Http1, Version::Http11) => b"HTTP/1.1",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -261,6 +273,7 @@ mod tests {
             client: Ipv4Addr::LOCALHOST.into(),
             address: None,
             request: Some(&request),
+            speech: Speech::Http1,
             unread: &[],
             since: Moment::now(),
             status: 503,
@@ -301,6 +314,7 @@ mod tests {
                 client: Ipv4Addr::LOCALHOST.into(),
                 address: None,
                 request,
+                speech: Speech::Http1,
                 unread: &odd,
                 since: Moment::now(),
                 status: 0,

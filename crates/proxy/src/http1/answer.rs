@@ -1,6 +1,7 @@
 //! The response on its way to a client that speaks HTTP/1, and the few responses that are our own.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use divisi_http1::{RequestHead, ResponseHead, Version};
 use divisi_model::Replica;
@@ -27,6 +28,8 @@ pub(crate) struct Http1Answer<'a> {
     pub(crate) body: &'a Cell<u64>,
     /// Ties the client to its replica, where that is wanted.
     pub(crate) cookie: Option<Cookie>,
+    /// What browsers are to remember of TLS.
+    pub(crate) hsts: Option<Arc<str>>,
 }
 
 impl Sink for Http1Answer<'_> {
@@ -72,6 +75,7 @@ impl Answer for Http1Answer<'_> {
             date: date.as_bytes(),
             replica: self.worker.settings.replica_header.then(|| replica.authority()),
             cookie: self.cookie.as_ref().and_then(|cookie| Some((&*cookie.name, cookie.news(replica)?))),
+            hsts: self.hsts.as_deref(),
         };
         rewrite::response(head, reply, self.writer.pending);
     }
@@ -104,6 +108,10 @@ impl Answer for Http1Answer<'_> {
 
     fn tie(&mut self, cookie: Option<Cookie>) {
         self.cookie = cookie;
+    }
+
+    fn protect(&mut self, hsts: Option<Arc<str>>) {
+        self.hsts = hsts;
     }
 
     fn is_sent(&self) -> bool {

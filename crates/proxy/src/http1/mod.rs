@@ -159,6 +159,7 @@ impl Client {
             begun,
             ends_with_connection: false,
             cookie: None,
+            hsts: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The response on its way to a client that speaks HTTP/2, and the few responses that are our own.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use divisi_http1::{RequestHead, ResponseHead, Version};
 use divisi_model::Replica;
@@ -33,6 +34,7 @@ pub(super) struct Http2Answer<'a> {
     /// Counts what went out, heads as long as they are spelled.
     pub(super) marks: &'a Marks,
     pub(super) cookie: Option<Cookie>,
+    pub(super) hsts: Option<Arc<str>>,
 }
 
 impl Http2Answer<'_> {
@@ -114,6 +116,7 @@ impl Answer for Http2Answer<'_> {
             date: date.as_bytes(),
             replica: self.worker.settings.replica_header.then(|| replica.authority()),
             cookie: self.cookie.as_ref().and_then(|cookie| Some((&*cookie.name, cookie.news(replica)?))),
+            hsts: self.hsts.as_deref(),
         };
         rewrite::response(head, reply, self.pending);
     }
@@ -147,6 +150,10 @@ impl Answer for Http2Answer<'_> {
 
     fn tie(&mut self, cookie: Option<Cookie>) {
         self.cookie = cookie;
+    }
+
+    fn protect(&mut self, hsts: Option<Arc<str>>) {
+        self.hsts = hsts;
     }
 
     fn is_sent(&self) -> bool {

@@ -43,12 +43,14 @@ const fn allowed(kind: u8) -> Option<u32> {
 
 /// What a peer has sent.
 #[derive(Debug)]
-pub(super) struct Census {
+pub(crate) struct Census {
     place: RefCell<Place>,
     /// How many frames of each kind may still come.
     left: [Cell<u32>; 9],
     refilled: Cell<Moment>,
     exceeded: Cell<bool>,
+    /// The first frame is still to come.
+    first: Cell<bool>,
     /// Bytes sent that have not bought a frame yet.
     sent: Cell<usize>,
 }
@@ -65,7 +67,7 @@ struct Place {
 
 impl Census {
     /// For a peer that begins with the preface, or does not.
-    pub(super) fn new(preface: bool) -> Self {
+    pub(crate) fn new(preface: bool) -> Self {
         let left = std::array::from_fn(|kind| Cell::new(allowed(kind as u8).unwrap_or(0)));
         let skip = if preface { PREFACE } else { 0 };
         Self {
@@ -73,17 +75,18 @@ impl Census {
             left,
             refilled: Cell::new(Moment::now()),
             exceeded: Cell::new(false),
+            first: Cell::new(true),
             sent: Cell::new(0),
         }
     }
 
     /// Whether the peer has sent more of something than it may.
-    pub(super) fn is_exceeded(&self) -> bool {
+    pub(crate) fn is_exceeded(&self) -> bool {
         self.exceeded.get()
     }
 
     /// Counts the frames in what has just come.
-    pub(super) fn read(&self, mut bytes: &[u8]) {
+    pub(crate) fn read(&self, mut bytes: &[u8]) {
         let place = &mut *self.place.borrow_mut();
         while !bytes.is_empty() {
             if place.skip > 0 {
@@ -100,6 +103,10 @@ impl Census {
                 let [a, b, c, kind, flags, ..] = place.header;
                 place.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
                 place.known = 0;
+                // RFC 9113 3.4: the preface ends with settings, be they empty.
+                if self.first.replace(false) && kind != SETTINGS {
+                    self.exceeded.set(true);
+                }
                 if kind != DATA || place.skip == 0 && flags & END_STREAM == 0 {
                     self.count(kind);
                 }
@@ -108,7 +115,7 @@ impl Census {
     }
 
     /// Notes that so many bytes went to the peer.
-    pub(super) fn wrote(&self, bytes: usize) {
+    pub(crate) fn wrote(&self, bytes: usize) {
         let sent = self.sent.get() + bytes;
         self.sent.set(sent % BYTES_PER_ANSWER);
         for kind in [WINDOW_UPDATE, PING] {
@@ -155,6 +162,7 @@ mod tests {
         for cut in [1, 7, 9, 1000] {
             let census = Census::new(true);
             let mut bytes = vec![b'P'; PREFACE];
+            bytes.extend(frame(SETTINGS, 0));
             (0..100).for_each(|_| bytes.extend(frame(PING, 8)));
             bytes.chunks(cut).for_each(|part| census.read(part));
             assert!(!census.is_exceeded());
@@ -166,6 +174,7 @@ mod tests {
     #[test]
     fn data_is_free_and_nothing_at_all_is_not() {
         let census = Census::new(false);
+        census.read(&frame(SETTINGS, 0));
         (0..5000).for_each(|_| census.read(&frame(DATA, 1)));
         assert!(!census.is_exceeded());
         (0..=1000).for_each(|_| census.read(&frame(DATA, 0)));
@@ -175,6 +184,7 @@ mod tests {
     #[test]
     fn who_is_sent_much_may_open_windows_often() {
         let census = Census::new(false);
+        census.read(&frame(SETTINGS, 0));
         census.wrote(10_000 * BYTES_PER_ANSWER);
         (0..11_000).for_each(|_| census.read(&frame(WINDOW_UPDATE, 4)));
         assert!(!census.is_exceeded());

@@ -15,12 +15,12 @@
 //! | [`census`], [`watched`] | how many frames of which kind a peer may send |
 
 mod answer;
-mod census;
+pub(crate) mod census;
 pub(crate) mod grpc;
-mod spelling;
-mod stream;
-mod watched;
-mod websocket;
+pub(crate) mod spelling;
+pub(crate) mod stream;
+pub(crate) mod watched;
+pub(crate) mod websocket;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -60,11 +60,11 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const STREAMS: u32 = 128;
 
 /// What a client may send of one body before it is used, and of all of them.
-const WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+pub(crate) const WINDOW: u32 = 64 * 1024;
+pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// What waits to be sent on one stream.
-const SEND_BUFFER: usize = 64 * 1024;
+pub(crate) const SEND_BUFFER: usize = 64 * 1024;
 
 /// Exchanges that a client may give up unanswered at once, and how long it takes until one more may be.
 const GIVEN_UP: u32 = 100;
@@ -272,6 +272,7 @@ async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet
         begun,
         marks: &marks,
         cookie: None,
+        hsts: None,
     };
     if let Err(error) = parsed {
         return refuse(&Error::BadRequest(error), &unread, &mut answer, shared).await;

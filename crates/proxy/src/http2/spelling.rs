@@ -18,7 +18,7 @@ use crate::rewrite::put;
 ///
 /// # Errors
 /// It says of its host one thing here and another there, or has more fields than may be.
-pub(super) fn request(
+pub(crate) fn request(
     request: &Request<()>,
     has_body: bool,
     key: Option<&str>,
@@ -80,21 +80,25 @@ fn host(uri: &Uri, headers: &HeaderMap, out: &mut Vec<u8>) -> Result<(), HeadErr
 }
 
 /// Spells field lines.
-pub(super) fn fields<'a>(fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>, out: &mut Vec<u8>) {
+pub(crate) fn fields<'a>(fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>, out: &mut Vec<u8>) {
     fields.for_each(|(name, value)| put(out, name.as_str().as_bytes(), value.as_bytes()));
 }
 
-/// Spells the head of a response.
-pub(super) fn response(response: &Response<()>, has_body: bool, out: &mut Vec<u8>) {
+/// Spells the head of a response in the place of what is in `out`. Where it opens a tunnel for WebSocket (RFC 8441 5), it is the one that
+/// does so in HTTP/1.1, with what proves it. A body of unknown length ends by itself, as it does in HTTP/2, and may be empty.
+pub(crate) fn respell(response: &Response<()>, accept: Option<&str>, out: &mut Vec<u8>) {
+    out.clear();
     out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(response.status().as_str().as_bytes());
+    let status = if accept.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { response.status() };
+    out.extend_from_slice(status.as_str().as_bytes());
     out.extend_from_slice(b" \r\n");
     fields(response.headers().iter(), out);
-    if !response.headers().contains_key(CONTENT_LENGTH) && !response.status().is_informational() {
-        match has_body {
-            true => put(out, b"Transfer-Encoding", b"chunked"),
-            false => put(out, b"Content-Length", b"0"),
-        }
+    if let Some(accept) = accept {
+        put(out, b"Connection", b"Upgrade");
+        put(out, b"Upgrade", b"websocket");
+        put(out, b"Sec-WebSocket-Accept", accept.as_bytes());
+    } else if !response.headers().contains_key(CONTENT_LENGTH) && !response.status().is_informational() {
+        put(out, b"Transfer-Encoding", b"chunked");
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -103,7 +107,7 @@ pub(super) fn response(response: &Response<()>, has_body: bool, out: &mut Vec<u8
 ///
 /// # Errors
 /// What a strict parser has let pass, HTTP/2 cannot say.
-pub(super) fn said_request(text: &[u8], is_secure: bool) -> Result<Request<()>, Error> {
+pub(crate) fn said_request(text: &[u8], is_secure: bool) -> Result<Request<()>, Error> {
     let (line, rest) = first_line(text);
     let unsayable = || Error::BadRequest(HeadError::Target("a request target that HTTP/2 cannot say"));
     let mut words = line.splitn(3, |byte| *byte == b' ');
@@ -131,7 +135,7 @@ pub(super) fn said_request(text: &[u8], is_secure: bool) -> Result<Request<()>, 
 }
 
 /// What a spelled head of a response says, in HTTP/2.
-pub(super) fn said_response(text: &[u8]) -> Response<()> {
+pub(crate) fn said_response(text: &[u8]) -> Response<()> {
     let (line, rest) = first_line(text);
     let mut response = Response::new(());
     let status = line.get(9..12).and_then(|code| StatusCode::from_bytes(code).ok());
@@ -143,7 +147,7 @@ pub(super) fn said_response(text: &[u8]) -> Response<()> {
 
 /// Spelled field lines in HTTP/2, which has no word for what concerns a connection (RFC 9113 8.2.2), and without those that
 /// `is_said` elsewhere.
-pub(super) fn said_fields(mut lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u8]) -> bool) -> HeaderMap {
+pub(crate) fn said_fields(mut lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u8]) -> bool) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     while !lines.is_empty() {
         let (line, rest) = first_line(lines);

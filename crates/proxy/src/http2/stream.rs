@@ -21,7 +21,7 @@ use crate::error::{Error, Fault};
 const AT_A_TIME: usize = 16 * 1024;
 
 /// The sending half of a stream, at either end of it. One task uses it, and its source and its sink both do.
-pub(super) struct Outlet {
+pub(crate) struct Outlet {
     /// Where a final response can still be begun: only a server has that.
     respond: RefCell<Option<SendResponse<Bytes>>>,
     /// Where the body goes, once the head has gone.
@@ -30,22 +30,22 @@ pub(super) struct Outlet {
 
 impl Outlet {
     /// For a client that asks us.
-    pub(super) fn to_client(respond: SendResponse<Bytes>) -> Self {
+    pub(crate) fn to_client(respond: SendResponse<Bytes>) -> Self {
         Self { respond: RefCell::new(Some(respond)), stream: RefCell::new(None) }
     }
 
     /// For a replica that has got the head of a request.
-    pub(super) fn to_replica(stream: SendStream<Bytes>) -> Self {
+    pub(crate) fn to_replica(stream: SendStream<Bytes>) -> Self {
         Self { respond: RefCell::new(None), stream: RefCell::new(Some(stream)) }
     }
 
     /// Says something before the final response (RFC 9113 8.1).
-    pub(super) fn inform(&self, head: Response<()>) -> Result<(), h2::Error> {
+    pub(crate) fn inform(&self, head: Response<()>) -> Result<(), h2::Error> {
         self.respond.borrow_mut().as_mut().map_or(Ok(()), |respond| respond.send_informational(head))
     }
 
     /// Begins the final response; whether it was still to be begun.
-    pub(super) fn begin(&self, head: Response<()>, is_all: bool) -> bool {
+    pub(crate) fn begin(&self, head: Response<()>, is_all: bool) -> bool {
         let respond = self.respond.borrow_mut().take();
         let stream = respond.and_then(|mut respond| respond.send_response(head, is_all).ok());
         let has_begun = stream.is_some();
@@ -54,14 +54,14 @@ impl Outlet {
     }
 
     /// Says that nothing more will come. The peer may be gone already; then there is nobody to tell.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         if let Some(stream) = &mut *self.stream.borrow_mut() {
             let _ = stream.send_data(Bytes::new(), true);
         }
     }
 
     /// Gives the stream up.
-    pub(super) fn reset(&self, reason: Reason) {
+    pub(crate) fn reset(&self, reason: Reason) {
         if let Some(stream) = &mut *self.stream.borrow_mut() {
             stream.send_reset(reason);
         }
@@ -79,7 +79,7 @@ impl Outlet {
     }
 
     /// Sends a piece of a body, as fast as the peer takes it (RFC 9113 5.2).
-    pub(super) async fn send(&self, to: Recipient<'_>, piece: Piece<'_>) -> Result<(), Error> {
+    pub(crate) async fn send(&self, to: Recipient<'_>, piece: Piece<'_>) -> Result<(), Error> {
         // A section of HTTP/1.1 without a field is its empty line.
         let section = piece.end.filter(|section| section.len() > b"\r\n".len());
         let ends = piece.end.is_some() && section.is_none();
@@ -145,12 +145,12 @@ impl Outlet {
 
 /// Who is sent to, and for how long that may take.
 #[derive(Clone, Copy)]
-pub(super) struct Recipient<'a> {
-    pub(super) timer: &'a Timer,
+pub(crate) struct Recipient<'a> {
+    pub(crate) timer: &'a Timer,
     /// How long the peer may take nothing.
-    pub(super) silence: Duration,
-    pub(super) side: Fault,
-    pub(super) limits: HeadLimits,
+    pub(crate) silence: Duration,
+    pub(crate) side: Fault,
+    pub(crate) limits: HeadLimits,
 }
 
 impl Recipient<'_> {
@@ -179,7 +179,7 @@ enum Stage {
 }
 
 /// A body that comes as frames.
-pub(super) struct Frames<'a> {
+pub(crate) struct Frames<'a> {
     stream: &'a mut RecvStream,
     outlet: &'a Outlet,
     stage: Stage,
@@ -198,7 +198,7 @@ pub(super) struct Frames<'a> {
 
 impl<'a> Frames<'a> {
     /// The body of `stream`, which has none before a tunnel is made where `is_tunnel`.
-    pub(super) fn new(
+    pub(crate) fn new(
         stream: &'a mut RecvStream,
         outlet: &'a Outlet,
         is_tunnel: bool,
@@ -217,7 +217,7 @@ impl<'a> Frames<'a> {
     }
 
     /// Takes what has come with the head already, so that both can go on together.
-    pub(super) async fn look_ahead(&mut self) {
+    pub(crate) async fn look_ahead(&mut self) {
         poll_fn(|context| {
             if self.stage == Stage::Data
                 && let Poll::Ready(Some(Ok(data))) = self.stream.poll_data(context)

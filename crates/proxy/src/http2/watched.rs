@@ -12,13 +12,13 @@ use crate::transport::carrier::Carrier;
 
 /// A connection that is counted.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(crate) struct Watched {
     carrier: Carrier,
     census: Rc<Census>,
 }
 
 impl Watched {
-    pub(super) fn new(carrier: Carrier, census: Rc<Census>) -> Self {
+    pub(crate) fn new(carrier: Carrier, census: Rc<Census>) -> Self {
         Self { carrier, census }
     }
 }

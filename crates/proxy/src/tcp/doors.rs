@@ -21,10 +21,10 @@ pub(crate) struct Doors {
 }
 
 impl Doors {
-    /// None so far; those of HTTP are at `own`, and all are opened where the first of these is.
-    pub(crate) fn new(own: &[SocketAddr]) -> Self {
-        let ip = own.first().map_or(IpAddr::from([0, 0, 0, 0]), SocketAddr::ip);
-        Self { ip, own: own.iter().map(SocketAddr::port).collect(), open: Mutex::default() }
+    /// None so far. Those of HTTP are at these addresses, and all are opened where the first of them is.
+    pub(crate) fn new(plain: SocketAddr, secure: Option<SocketAddr>) -> Self {
+        let own = [Some(plain), secure].into_iter().flatten().map(|addr| addr.port()).collect();
+        Self { ip: plain.ip(), own, open: Mutex::default() }
     }
 
     /// Whether HTTP is served there.
@@ -44,7 +44,7 @@ impl Doors {
             }
             listener::ensure_free(addr)?;
         }
-        let listener = listener::bind(addr)?;
+        let listener = listener::listen(addr)?;
         open.insert(port, count + 1);
         Ok(listener)
     }

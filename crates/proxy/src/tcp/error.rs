@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use divisi_tls::upstream::UpstreamError;
 use thiserror::Error;
 
 use crate::error::Unheld;
@@ -21,8 +22,12 @@ pub(super) enum Error {
     LongHello,
     #[error("the beginning of TLS cannot be read: {0}")]
     BadHello(rustls::Error),
-    #[error("TLS to end here, for which there is no certificate")]
+    #[error("TLS is to end here, and there is no certificate for that name")]
     NoCertificate,
+    #[error("the handshake of TLS failed: {0}")]
+    Handshake(io::Error),
+    #[error("the replica cannot prove who it is: {0}")]
+    Untrusted(Arc<UpstreamError>),
     #[error("no route for it at port {port}{}", named(.server_name))]
     NoRoute { port: u16, server_name: Box<[u8]> },
     #[error("route closed: {0}")]

@@ -11,6 +11,7 @@ use divisi_model::{Lease, Moment, Replica, State};
 
 use super::error::Error;
 use crate::access_log::Entry;
+use crate::identity::Speech;
 use crate::worker::Worker;
 
 /// One connection as it goes on; counted and logged when it is dropped, and so exactly once.
@@ -91,6 +92,7 @@ impl<'a> Record<'a> {
         journal.write(&Entry {
             client: self.client,
             address: None,
+            speech: Speech::default(),
             request: None,
             unread: line[..length].trim_ascii_end(),
             since: self.since,

@@ -73,6 +73,14 @@ impl Transport {
         }
     }
 
+    /// The protocol that both sides have agreed on inside TLS (RFC 7301).
+    pub(crate) fn protocol(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Tls(tls) => tls.protocol(),
+        }
+    }
+
     /// Tells the peer that nothing more will come; it may go on sending.
     pub(crate) fn finish(&self) {
         match self {

@@ -10,6 +10,7 @@ use divisi_model::{Card, Policy, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::{AccessLog, Limits, Running, Settings};
 use divisi_testkit::client::{Client, Response, fetch};
 use divisi_testkit::replica::Replica;
+use divisi_tls::Vault;
 
 /// A running proxy; dropping it stops it without waiting.
 pub(crate) struct Proxy {
@@ -22,14 +23,7 @@ pub(crate) struct Proxy {
 
 /// What an untouched divisi uses, on one worker and a free port.
 pub(crate) fn settings() -> Settings {
-    Settings {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        workers: 1,
-        trust: Vec::new(),
-        proxy_protocol: Vec::new(),
-        replica_header: false,
-        limits: Limits::default(),
-    }
+    Settings::at(SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
 /// Replicas in turn, and a short wait for one: many tests have none.
@@ -108,7 +102,8 @@ impl Proxy {
         log: Option<AccessLog>,
     ) -> Self {
         let published = Published::new(snapshot);
-        let running = divisi_proxy::start(settings, Arc::clone(&published), log).expect("the proxy starts");
+        let vault = Vault::new().expect("random numbers");
+        let running = divisi_proxy::start(settings, Arc::clone(&published), vault, log).expect("the proxy starts");
         let addr = running.local_addr();
         Self { running: Some(running), published, service: Service::new("web", spec()), members, addr }
     }

@@ -30,7 +30,9 @@ fn key_exchange_withstands_quantum_computers() {
     let vault = vault(&authority, &["web.test"]);
     let client = Arc::new(authority.client(BOTH));
     let done = meet(&vault, &client, "web.test").done();
-    let group = |group: Option<&'static dyn rustls::crypto::SupportedKxGroup>| group.map(|group| group.name());
+    let group = |group: Option<&'static dyn rustls::crypto::SupportedKxGroup>| {
+        group.map(rustls::crypto::SupportedKxGroup::name)
+    };
     assert_eq!(group(done.server.negotiated_key_exchange_group()), Some(NamedGroup::X25519MLKEM768));
     let outward = rustls::crypto::aws_lc_rs::default_provider();
     assert_eq!(outward.kx_groups[0].name(), NamedGroup::X25519MLKEM768, "offered to replicas, too");
@@ -79,6 +81,16 @@ fn the_default_is_for_every_name_without_a_certificate() {
     vault.publish(Keyring { default: Some(authority.certificate(&["unknown.test"])), ..Keyring::clone(&vault.load()) });
     assert!(matches!(meet(&vault, &client, "unknown.test"), Met::Done(_)));
     assert!(matches!(meet(&vault, &client, "web.test"), Met::Done(_)), "not the default, which is for another name");
+}
+
+#[test]
+fn who_comes_before_anything_is_known_waits() {
+    let vault = Vault::new().expect("a vault");
+    for name in [None, Some("web.test")] {
+        assert!(matches!(vault.choose(name, [].into_iter(), Speaks::Http), Choice::Soon));
+    }
+    vault.publish(Keyring::default());
+    assert!(matches!(vault.choose(Some("web.test"), [].into_iter(), Speaks::Http), Choice::Refuse));
 }
 
 #[test]

@@ -26,17 +26,17 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// The ports of one worker.
 #[derive(Debug, Default)]
-pub(crate) struct Entrances {
+pub(crate) struct Openings {
     /// What was asked for when it was last looked at.
     asked: Option<Arc<Ports>>,
-    open: BTreeMap<u16, Rc<Entrance>>,
+    open: BTreeMap<u16, Rc<Opening>>,
     /// Those that could not be opened, and when to try again.
     failed: BTreeMap<u16, Moment>,
 }
 
 /// A port that is listened at. Its connections hold it, too, for it may be closed before they have ended.
 #[derive(Debug)]
-pub(super) struct Entrance {
+pub(super) struct Opening {
     pub(super) port: u16,
     is_open: Cell<bool>,
     /// Nobody asks for the port any more: what still goes on there has the time that its service gives it.
@@ -44,12 +44,12 @@ pub(super) struct Entrance {
     bell: Notify,
 }
 
-impl Entrances {
+impl Openings {
     /// Opens what is asked for by now, and closes what is not. Called at every tick.
     pub(crate) fn tick(&mut self, worker: &Rc<Worker>, shared: &Arc<Shared>) {
         if worker.clock.is_stopping() {
             // What goes on there finishes like every exchange.
-            std::mem::take(&mut self.open).values().for_each(|entrance| entrance.close(false));
+            std::mem::take(&mut self.open).values().for_each(|opening| opening.close(false));
             return;
         }
         let snapshot = worker.published.load();
@@ -61,7 +61,7 @@ impl Entrances {
         self.asked = Some(Arc::clone(ports));
         self.failed.retain(|port, _| ports.get(*port).is_some() || !leave(worker, *port));
         let is_wanted = |port: &u16| ports.get(*port).is_some();
-        self.open.extract_if(.., |port, _| !is_wanted(port)).for_each(|(_, entrance)| entrance.close(true));
+        self.open.extract_if(.., |port, _| !is_wanted(port)).for_each(|(_, opening)| opening.close(true));
         for port in ports.iter() {
             let number = port.number();
             if shared.doors.is_own(number) {
@@ -80,9 +80,9 @@ impl Entrances {
                 if listening.set(port, Standing::Open) {
                     tracing::info!("port {port} is open for TCP, as labels ask");
                 }
-                let entrance = Rc::new(Entrance::new(port));
-                self.open.insert(port, Rc::clone(&entrance));
-                tokio::task::spawn_local(accept(listener, entrance, Rc::clone(worker), Arc::clone(shared)));
+                let opening = Rc::new(Opening::new(port));
+                self.open.insert(port, Rc::clone(&opening));
+                tokio::task::spawn_local(accept(listener, opening, Rc::clone(worker), Arc::clone(shared)));
             }
             Err(error) => {
                 self.failed.insert(port, now + AGAIN);
@@ -95,8 +95,8 @@ impl Entrances {
     }
 }
 
-impl Entrance {
-    fn new(port: u16) -> Self {
+impl Opening {
+    pub(super) fn new(port: u16) -> Self {
         Self { port, is_open: Cell::new(true), is_left: Cell::new(false), bell: Notify::new() }
     }
 
@@ -120,7 +120,7 @@ impl Entrance {
 
     /// Waits until nobody asks for the port any more.
     pub(super) async fn left(&self) {
-        self.until(|entrance| entrance.is_left.get()).await;
+        self.until(|opening| opening.is_left.get()).await;
     }
 }
 
@@ -162,8 +162,8 @@ fn why_not(port: u16, error: &io::Error) -> String {
 }
 
 /// Takes connections until the port is closed or the program stops, and then those that the kernel has taken already.
-async fn accept(listener: TcpListener, entrance: Rc<Entrance>, worker: Rc<Worker>, shared: Arc<Shared>) {
-    while entrance.is_open.get() {
+async fn accept(listener: TcpListener, opening: Rc<Opening>, worker: Rc<Worker>, shared: Arc<Shared>) {
+    while opening.is_open.get() {
         if shared.connections.load(Ordering::Relaxed) >= worker.settings.limits.connections {
             // They wait in the kernel's queue until somebody leaves.
             sleep(TICK).await;
@@ -171,34 +171,34 @@ async fn accept(listener: TcpListener, entrance: Rc<Entrance>, worker: Rc<Worker
         }
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => start(stream, peer, &entrance, &worker, &shared),
+                Ok((stream, peer)) => start(stream, peer, &opening, &worker, &shared),
                 Err(error) if listener::is_about_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, port = entrance.port, "cannot accept connections; trying again");
+                    tracing::warn!(%error, port = opening.port, "cannot accept connections; trying again");
                     sleep(Duration::from_millis(100)).await;
                 }
             },
-            () = entrance.until(|entrance| !entrance.is_open.get()) => {}
+            () = opening.until(|opening| !opening.is_open.get()) => {}
         }
     }
     while let Some(Ok((stream, peer))) = listener::waiting(&listener).await {
-        start(stream, peer, &entrance, &worker, &shared);
+        start(stream, peer, &opening, &worker, &shared);
     }
     drop(listener);
-    if shared.doors.close(entrance.port) && worker.published.listening().set(entrance.port, Standing::Closed) {
-        tracing::info!("port {} is closed: nobody asks for it any more", entrance.port);
+    if shared.doors.close(opening.port) && worker.published.listening().set(opening.port, Standing::Closed) {
+        tracing::info!("port {} is closed: nobody asks for it any more", opening.port);
     }
 }
 
-fn start(stream: TcpStream, peer: SocketAddr, entrance: &Rc<Entrance>, worker: &Rc<Worker>, shared: &Arc<Shared>) {
+fn start(stream: TcpStream, peer: SocketAddr, opening: &Rc<Opening>, worker: &Rc<Worker>, shared: &Arc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, %peer, "a client left before it was served");
         return;
     }
     let place = Place::take(worker, shared);
-    let (entrance, worker) = (Rc::clone(entrance), Rc::clone(worker));
+    let (opening, worker) = (Rc::clone(opening), Rc::clone(worker));
     tokio::task::spawn_local(async move {
-        passage::walk(stream, peer, &entrance, &worker).await;
+        passage::walk(stream, peer, &opening, &worker).await;
         drop(place);
     });
 }

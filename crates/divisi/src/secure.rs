@@ -1,0 +1,60 @@
+//! What is decided of TLS before the first connection: where it listens, if it does, and where certificates come from.
+
+use std::net::{SocketAddr, TcpListener};
+
+use tracing::warn;
+
+use crate::serve::StartError;
+use crate::settings::{Folder, Secure};
+
+/// What is decided of TLS.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// Where it listens; None for nowhere.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where certificates come from. Without TLS for clients only the authorities of replicas are read.
+    pub(crate) certificates: divisi_certificates::Settings,
+}
+
+/// Decides.
+///
+/// # Errors
+/// The user wants TLS, and nobody can listen there.
+pub(crate) fn prepare(settings: &Secure) -> Result<Prepared, StartError> {
+    let listen = listen(settings)?;
+    if listen.is_none() {
+        return Ok(Prepared { listen, certificates: divisi_certificates::Settings::default() });
+    }
+    warn_missing(&settings.certificates, "certificates", "no certificates are read from files until it is");
+    warn_missing(&settings.data, "data", "what should outlive divisi does not");
+    let certificates = divisi_certificates::Settings {
+        folder: Some(settings.certificates.path.clone()),
+        data: Some(settings.data.path.clone()),
+        local_authority: settings.local_authority,
+        acme: false,
+    };
+    Ok(Prepared { listen, certificates })
+}
+
+fn listen(settings: &Secure) -> Result<Option<SocketAddr>, StartError> {
+    let Some(addr) = &settings.listen else { return Ok(None) };
+    // Tried without sharing, as workers share the port among each other and would with another divisi, too.
+    let tried = addr.to_listen().and_then(|to| TcpListener::bind(to).map(|_| to));
+    match tried {
+        Ok(to) => Ok(Some(to)),
+        Err(source) if settings.is_asked => Err(StartError::ListenTls { addr: addr.clone(), source }),
+        Err(problem) => {
+            warn!(
+                "no TLS: cannot listen at {addr}: {problem}; requests are served without it. Name another address \
+                 (--listen-tls, DIVISI_LISTEN_TLS), or off"
+            );
+            Ok(None)
+        }
+    }
+}
+
+fn warn_missing(folder: &Folder, flag: &str, so: &str) {
+    if folder.is_asked && !folder.path.is_dir() {
+        warn!("--{flag} {}: there is no such folder; {so}", folder.path.display());
+    }
+}

@@ -1,0 +1,116 @@
+//! The handshake of TLS with a client: what it asks for decides which certificate it sees, and whether any.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use divisi_tls::{Choice, Speaks, UNRECOGNIZED_NAME, Vault};
+use rustls::ServerConfig;
+use rustls::server::{Acceptor, ClientHello};
+
+use crate::clock::Timer;
+use crate::desk::Window;
+use crate::identity::Seal;
+use crate::transport::{Tcp, Tls, Transport, fill};
+use crate::worker::Worker;
+
+/// How long a client may have to wait for the first certificate of a name.
+const SOON: Duration = Duration::from_secs(30);
+
+/// What a client asks for before anything is secret (RFC 8446 4.1.2).
+#[derive(Debug, Default)]
+pub(crate) struct Hello {
+    /// The server that is meant (RFC 6066 3).
+    pub(crate) name: Option<String>,
+    /// The protocols that are offered (RFC 7301).
+    pub(crate) protocols: Vec<Vec<u8>>,
+}
+
+impl Hello {
+    fn of(hello: &ClientHello<'_>) -> Self {
+        let protocols = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
+        Self { name: hello.server_name().map(str::to_owned), protocols }
+    }
+}
+
+/// Reads a hello, whose first bytes are in `window`. All of them are still there afterwards. None where the client sends none, or not
+/// within the time that `timer` is set to; it has been told then.
+pub(crate) async fn hello(transport: &Transport, window: &mut Window, timer: &Timer) -> Option<Hello> {
+    let mut acceptor = Acceptor::default();
+    let mut read = 0;
+    loop {
+        while read < window.len() {
+            read += acceptor.read_tls(&mut &window.filled()[read..]).ok().filter(|count| *count > 0)?;
+            match acceptor.accept() {
+                Ok(Some(accepted)) => return Some(Hello::of(&accepted.client_hello())),
+                Ok(None) => {}
+                Err((error, mut alert)) => {
+                    tracing::debug!(%error, "no TLS hello");
+                    let mut word = Vec::new();
+                    alert.write_all(&mut word).ok()?;
+                    say(transport, &word);
+                    return None;
+                }
+            }
+        }
+        if window.is_full() || !matches!(timer.limit(fill(transport, window)).await, Ok(Ok(1..))) {
+            return None;
+        }
+    }
+}
+
+/// Goes through the handshake with a client whose first bytes are in `window`. None where it came to nothing.
+pub(crate) async fn run(tcp: Tcp, mut window: Window, timer: &Timer, worker: &Worker) -> Option<(Transport, Seal)> {
+    let transport = Transport::Tcp(tcp);
+    let hello = hello(&transport, &mut window, timer).await?;
+    let (config, seal) = choose(&hello, &transport, timer, &worker.vault).await?;
+    let Transport::Tcp(tcp) = transport else { return None };
+    let is_challenge = seal.is_none();
+    timer.rest(worker.settings.limits.head_timeout);
+    let tls = shake(tcp, config, window, timer, worker).await;
+    let tls = tls.inspect_err(|error| tracing::debug!(%error, name = hello.name, "a TLS handshake failed")).ok()?;
+    let transport = Transport::Tls(Box::new(tls));
+    if is_challenge {
+        transport.part();
+    }
+    Some((transport, seal?))
+}
+
+async fn shake(tcp: Tcp, config: Arc<ServerConfig>, window: Window, timer: &Timer, worker: &Worker) -> io::Result<Tls> {
+    let tls = Tls::server(tcp, config, window, &worker.desks.buffers)?;
+    let shaken = timer.limit(poll_fn(|context| tls.poll_handshake(context))).await;
+    shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    Ok(tls)
+}
+
+/// How the handshake is done, and what it says of the client; nothing where it is done for an ACME authority and over with that.
+async fn choose(
+    hello: &Hello,
+    transport: &Transport,
+    timer: &Timer,
+    vault: &Vault,
+) -> Option<(Arc<ServerConfig>, Option<Seal>)> {
+    let mut news = vault.news();
+    timer.hold(SOON);
+    loop {
+        news.mark_unchanged();
+        let protocols = hello.protocols.iter().map(Vec::as_slice);
+        match vault.choose(hello.name.as_deref(), protocols, Speaks::Http) {
+            Choice::Serve { config, client_authority } => return Some((config, Some(Seal { client_authority }))),
+            Choice::Challenge(config) => return Some((config, None)),
+            Choice::Soon if matches!(timer.limit(news.changed()).await, Ok(Ok(()))) => {}
+            Choice::Soon | Choice::Refuse => {
+                say(transport, &UNRECOGNIZED_NAME);
+                return None;
+            }
+        }
+    }
+}
+
+/// A last word, for which nobody waits.
+fn say(transport: &Transport, word: &[u8]) {
+    let _ = transport.poll_write(&mut Context::from_waker(Waker::noop()), &[IoSlice::new(word)]);
+    transport.finish();
+}
