@@ -7,6 +7,7 @@ mod header;
 mod hold;
 mod log;
 mod ports;
+mod seal;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use divisi_model::route::{Door, Rule};
 use divisi_testkit::replica::Replica;
 use divisi_testkit::wait;
+use divisi_tls::{Certificate, Keyring, Source};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, Stream};
 
@@ -15,26 +16,37 @@ use crate::stage::{Stage, any, echo, greeting, route};
 use crate::support::{settings, spec};
 
 /// A server inside TLS, and what a client needs to believe it.
-struct Secure {
+pub(crate) struct Secure {
+    /// As PEM: the certificate and its key.
+    pair: (String, String),
     server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
 }
 
 impl Secure {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let names = ["db.example.com", "a.wild.example.com"].map(str::to_owned).to_vec();
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+        let pair = (made.cert.pem(), made.signing_key.serialize_pem());
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
         let chain = vec![made.cert.der().clone()];
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).expect("a root");
         let server = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).expect("a pair");
         let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Self { server: Arc::new(server), client: Arc::new(client) }
+        Self { pair, server: Arc::new(server), client: Arc::new(client) }
+    }
+
+    /// Its certificate as one that divisi has, for that name.
+    pub(crate) fn keyring(&self, name: &str) -> Keyring {
+        let (chain, key) = &self.pair;
+        let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes(), Source::Local);
+        let certificates = [(name.into(), Arc::new(certificate.expect("a pair")))].into();
+        Keyring { certificates, ..Keyring::default() }
     }
 
     /// A replica that says its name inside TLS, once it is spoken to.
-    fn replica(&self, name: &'static str) -> (std::net::TcpListener, SocketAddr) {
+    pub(crate) fn replica(&self, name: &'static str) -> (std::net::TcpListener, SocketAddr) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let (addr, config) = (listener.local_addr().expect("bound"), Arc::clone(&self.server));
         let accepting = listener.try_clone().expect("a socket");
@@ -57,7 +69,7 @@ impl Secure {
     }
 
     /// What the server of that name answers; None where the connection comes to nothing.
-    fn ask(&self, addr: SocketAddr, name: &str) -> Option<String> {
+    pub(crate) fn ask(&self, addr: SocketAddr, name: &str) -> Option<String> {
         let mut tcp = TcpStream::connect(addr).ok()?;
         tcp.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
         let name = ServerName::try_from(name.to_owned()).expect("a name");
@@ -67,6 +79,19 @@ impl Secure {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         Some(answer)
+    }
+
+    /// What comes back of a word inside TLS, where whoever has it sends it back.
+    pub(crate) fn ask_echo(&self, addr: SocketAddr, name: &str) -> Option<String> {
+        let mut tcp = TcpStream::connect(addr).ok()?;
+        tcp.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let mut tls = ClientConnection::new(Arc::clone(&self.client), name).expect("a configuration");
+        let mut stream = Stream::new(&mut tls, &mut tcp);
+        stream.write_all(b"ping").ok()?;
+        let mut back = [0; 4];
+        stream.read_exact(&mut back).ok()?;
+        String::from_utf8(back.to_vec()).ok()
     }
 
     /// The first bytes of a client that offers `protocols`.
