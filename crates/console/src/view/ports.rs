@@ -2,7 +2,7 @@
 
 use divisi_model::Snapshot;
 use divisi_model::route::{Door, Route};
-use divisi_model::tcp::{Listening, Port, Standing};
+use divisi_model::tcp::{Listening, Port, Standing, text};
 
 use super::snapshot::claim;
 use crate::api;
@@ -33,7 +33,7 @@ fn route(route: &Route) -> PortRoute {
     };
     PortRoute {
         name: route.name().to_string(),
-        rule: rule(route.text()),
+        rule: text(route.text()),
         tls: tls.to_owned(),
         priority: route.priority(),
         service: route.service().to_string(),
@@ -46,13 +46,8 @@ fn route(route: &Route) -> PortRoute {
 /// Who wants the same connections as another.
 pub(super) fn conflicts(snapshot: &Snapshot) -> impl Iterator<Item = Conflict> {
     snapshot.ports().conflicts().into_iter().map(|found| Conflict {
-        rule: format!("port {} {}", found.port, rule(found.conflict.winner.text())),
+        rule: format!("port {} {}", found.port, text(found.conflict.winner.text())),
         winner: claim(&found.conflict.winner),
         loser: claim(&found.conflict.loser),
     })
-}
-
-/// In the words of Traefik for TCP: what is a host for HTTP is a name inside TLS here.
-fn rule(text: &str) -> String {
-    if text == "All()" { "HostSNI(`*`)".to_owned() } else { text.replace("Host", "HostSNI") }
 }

@@ -41,6 +41,17 @@ impl Database {
         command.args(["-D", "data", "-h", &ip, "-p", &port, "-k", "", "-c", "fsync=off", "-c", "max_connections=40"]);
         Server::start(command)
     }
+
+    /// The same, once it answers: it accepts connections some moments before.
+    fn start_ready(&self, stage: &Stage, port: u16) -> Server {
+        let server = self.start(stage, port);
+        let (ip, port) = (stage.ip.to_string(), port.to_string());
+        wait::until("the database answers", || {
+            let mut asked = Command::new(self.postgres.with_file_name("pg_isready"));
+            asked.args(["-q", "-h", &ip, "-p", &port]).status().is_ok_and(|status| status.success())
+        });
+        server
+    }
 }
 
 fn psql(port: u16, query: &str) -> Output {
@@ -61,12 +72,13 @@ fn a_psql_that_comes_before_its_database_is_held_and_answered() {
     let stage = Stage::new(&[]);
     let (port, inside) = (free_port(), free_port());
     let container = stage.container("db", 1, inside).label(&format!("divisi.tcp.{port}"), &inside.to_string());
-    stage.engine.run(container);
+    let id = stage.engine.run(container.healthcheck("starting"));
     stage.wait_open(port);
     assert!(TcpStream::connect((stage.ip, inside)).is_err(), "the database does not run yet");
     let early = thread::spawn(move || answer(port, "select 6 * 7"));
     wait::until("it waits", || stage.ps().contains("1 request waits for a replica of shop/db"));
-    let _server = database.start(&stage, inside);
+    let _server = database.start_ready(&stage, inside);
+    stage.engine.health(&id, "healthy");
     assert_eq!(early.join().expect("an answer"), "42");
     // From then on it is a database like any other.
     let made = answer(port, "create table t as select generate_series(1, 1000); select count(*) from t");
@@ -93,7 +105,7 @@ fn a_session_goes_on_while_its_container_stops_and_the_next_goes_to_the_new_one(
     let db = |number, inside: u16| {
         stage.container("db", number, inside).label(&format!("divisi.tcp.{port}"), &inside.to_string())
     };
-    let mut server = old.start(&stage, first);
+    let mut server = old.start_ready(&stage, first);
     let id = stage.engine.run(db(1, first));
     stage.wait_open(port);
     assert_eq!(answer(port, "show port"), first.to_string());
@@ -110,7 +122,7 @@ fn a_session_goes_on_while_its_container_stops_and_the_next_goes_to_the_new_one(
     assert_eq!(say("show port"), first.to_string());
     // The stop begins: its signal is told, and the container takes its time.
     stage.engine.signal(&id, 15);
-    let _second = new.start(&stage, second);
+    let _second = new.start_ready(&stage, second);
     stage.engine.run(db(2, second));
     wait::until("who comes now goes to the new one", || answer(port, "show port") == second.to_string());
     assert_eq!(say("show port"), first.to_string(), "the session is where it was");

@@ -49,7 +49,7 @@ impl Stage {
     /// What `divisi ps` prints.
     pub(crate) fn ps(&self) -> String {
         let console = self.divisi.console();
-        let ended = crate::support::run(&["ps", "--url", &console], &[]);
+        let ended = crate::support::run(&["ps", "--console", console.trim_start_matches("http://")], &[]);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         ended.stdout
     }

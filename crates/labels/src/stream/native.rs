@@ -231,13 +231,13 @@ fn finish(port: u16, draft: Draft, spec: &Spec, read: &mut Read) {
     };
     let is_secure = !said.names.is_empty() || said.ends_tls.is_some();
     let service = said.target.map_or_else(|| "tcp".to_owned(), |target| format!("{target}/tcp"));
-    let text = rule.to_string().replace("Host(", "HostSNI(");
+    let text = divisi_model::tcp::text(&rule.to_string());
     read.streams.routes.push(StreamRoute {
         dialect: Dialect::Native,
         name: format!("{ROOT}{port}"),
         label,
         port,
-        text: if text == "All()" { "HostSNI(`*`)".to_owned() } else { text },
+        text,
         rule,
         priority: said.priority.unwrap_or(rank),
         door: if is_secure { Door::Secure } else { Door::Plain },

@@ -48,6 +48,11 @@ pub struct Hello<'a> {
     pub protocols: &'a [&'a [u8]],
 }
 
+/// A rule of a route of TCP in the words of Traefik for TCP: what is a host for HTTP is a name inside TLS here.
+pub fn text(rule: &str) -> String {
+    if rule == "All()" { "HostSNI(`*`)".to_owned() } else { rule.replace("Host", "HostSNI") }
+}
+
 impl Asked for Connection<'_> {
     fn host(&self) -> &[u8] {
         self.hello.map_or(&[], |hello| hello.server_name)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::Port;
+use super::{Port, text};
 use crate::route::{Conflict, Route};
 
 /// All ports that are asked for, as they are at one moment. A change makes another set, which shares every port that the change
@@ -27,7 +27,8 @@ pub struct PortConflict {
 
 impl fmt::Display for PortConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "port {}: {}", self.port, self.conflict)
+        let (whole, rule) = (self.conflict.to_string(), self.conflict.winner.text());
+        write!(f, "port {}: {}{}", self.port, text(rule), whole.strip_prefix(rule).unwrap_or(&whole))
     }
 }
 

@@ -94,7 +94,11 @@ fn of_two_who_want_the_same_one_gets_it_in_whatever_order_they_came() {
     assert_eq!(taken(&ports, 5432, &PLAIN).as_deref(), Some("a"));
     assert_eq!(conflicts.len(), 1);
     let text = conflicts[0].to_string();
-    assert!(text.starts_with("port 5432: ") && text.contains("service a (label divisi.tcp of container 1)"), "{text}");
+    assert!(
+        text.starts_with("port 5432: HostSNI(`*`) is asked for by service a ")
+            && text.contains("service a (label divisi.tcp of container 1)"),
+        "{text}"
+    );
     let (one, none) = Ports::build(vec![(5432, b)]);
     assert!(none.is_empty());
     let (both, news) = one.patch(&[], vec![(5432, a.clone())]);
