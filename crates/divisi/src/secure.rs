@@ -58,3 +58,28 @@ fn warn_missing(folder: &Folder, flag: &str, so: &str) {
         warn!("--{flag} {}: there is no such folder; {so}", folder.path.display());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::HostPort;
+
+    fn settings(listen: Option<HostPort>, is_asked: bool) -> Secure {
+        Secure { listen, is_asked, local_authority: true, ..Secure::default() }
+    }
+
+    #[test]
+    fn a_port_that_is_taken_matters_to_who_asked_for_it() {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let addr = taken.local_addr().expect("bound");
+        let wanted = || Some(HostPort::of(addr));
+        let error = prepare(&settings(wanted(), true)).expect_err("it is taken").to_string();
+        assert!(error.contains(&addr.to_string()) && error.contains("--listen-tls"), "{error}");
+        let without = prepare(&settings(wanted(), false)).expect("nobody asked for it");
+        assert!(without.listen.is_none() && !without.certificates.local_authority);
+        drop(taken);
+        let with = prepare(&settings(wanted(), false)).expect("it is free");
+        assert!(with.listen == Some(addr) && with.certificates.local_authority);
+        assert!(prepare(&settings(None, true)).expect("off").listen.is_none());
+    }
+}

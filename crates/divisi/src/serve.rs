@@ -1,5 +1,6 @@
 //! `divisi serve`: wires discovery, snapshot and proxy together, and takes them apart again on a signal.
 
+use std::env;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::log;
 use crate::secure;
-use crate::settings::{HostPort, Routing, Serve, Upstream};
+use crate::settings::{HostPort, Routing, Serve, Upstream, strangers};
 use crate::signals::Signals;
 use crate::version::VERSION;
 
@@ -28,10 +29,12 @@ use crate::version::VERSION;
 #[derive(Debug, Error)]
 pub(crate) enum StartError {
     /// A name in the settings has no address.
-    #[error("cannot find the address of {name}: {source}")]
+    #[error("cannot find the address of {name}: {source}; {setting} names it")]
     Resolve {
         /// The name, with its port.
         name: HostPort,
+        /// Where it is written.
+        setting: &'static str,
         /// Why.
         source: io::Error,
     },
@@ -57,6 +60,8 @@ pub(crate) enum StartError {
 /// Serves until a signal comes.
 pub(crate) fn run(settings: Serve) -> ExitCode {
     log::start(&settings.log);
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    strangers(names).iter().for_each(|line| warn!("{line}"));
     raise_open_files();
     let stop_timeout = settings.stop_timeout;
     let ended = runtime().map_err(StartError::Machine).and_then(|runtime| {
@@ -84,7 +89,10 @@ pub(crate) fn raise_open_files() {
 }
 
 fn start(settings: Serve) -> Result<Running, StartError> {
-    let listen = settings.listen.to_listen().map_err(|source| unresolved(&settings.listen, source))?;
+    let listen = settings
+        .listen
+        .to_listen()
+        .map_err(|source| unresolved(&settings.listen, "--listen (DIVISI_LISTEN)", source))?;
     // Without affinity and quotas the machine's cores; one where even that cannot be known.
     let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let (what, service, discovery) =
@@ -151,7 +159,7 @@ fn first(
 fn fixed(service: &Service, replicas: &[HostPort], sticky: &StickyKey) -> Result<Service, StartError> {
     let mut addrs: Vec<SocketAddr> = Vec::new();
     for replica in replicas {
-        addrs.extend(replica.resolve().map_err(|source| unresolved(replica, source))?);
+        addrs.extend(replica.resolve().map_err(|source| unresolved(replica, "--replica (DIVISI_REPLICAS)", source))?);
     }
     let name = service.name();
     let card = |number| Card {
@@ -165,8 +173,8 @@ fn fixed(service: &Service, replicas: &[HostPort], sticky: &StickyKey) -> Result
     Ok(service.with_replicas(ready, known).with_expected(numbers))
 }
 
-fn unresolved(name: &HostPort, source: io::Error) -> StartError {
-    StartError::Resolve { name: name.clone(), source }
+fn unresolved(name: &HostPort, setting: &'static str, source: io::Error) -> StartError {
+    StartError::Resolve { name: name.clone(), setting, source }
 }
 
 /// Nothing that is wrong with the console keeps anybody from being served.
@@ -191,6 +199,7 @@ fn gauges(running: &Running) -> GaugeReader {
             broken: totals.broken,
             client_connections: Some(gauges.connections() as u64),
             upstream_idle_connections: Some(gauges.idle_connections() as u64),
+            upstream_connections: Some(totals.opened),
             access_log_dropped_lines: Some(gauges.dropped_lines()),
             received_bytes: Some(totals.received),
             sent_bytes: Some(totals.sent),
@@ -209,7 +218,7 @@ fn start_changes(
     gauges: GaugeReader,
 ) -> io::Result<()> {
     let runtime = runtime()?;
-    let health = divisi_health::run(Arc::clone(&published));
+    let health = divisi_health::run(Arc::clone(&published), Arc::clone(&vault));
     let (inquirer, inquiries) = divisi_discovery::inquiry();
     let orders = Arc::new(Orders::default());
     let certificates = divisi_certificates::run(certificates, Arc::clone(&published), Arc::clone(&vault), orders);

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divisi_model::spec::Question;
-use divisi_model::speech::Scheme;
 use divisi_model::{Health, Moment, Replica, Spec};
 
 use crate::pace::Pace;
@@ -89,14 +88,7 @@ impl Patient {
     }
 
     /// What it is to be asked; None where all is well and nobody wants to know more.
-    ///
-    /// One that is spoken to inside TLS or by HTTP/2 alone is asked for a connection only: what is asked here is HTTP/1.1.
     pub(crate) fn inquiry(&self) -> Option<Inquiry> {
-        let is_spoken = self.replica.speech().scheme == Scheme::Http;
-        self.wanted().map(|inquiry| if is_spoken { inquiry } else { Inquiry::Connect })
-    }
-
-    fn wanted(&self) -> Option<Inquiry> {
         match &self.spec.check.question {
             Question::Http(path) => Some(Inquiry::Get(Arc::clone(path))),
             Question::Tcp => Some(Inquiry::Connect),

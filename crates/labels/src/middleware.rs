@@ -78,11 +78,11 @@ pub fn apply(
                 let sends = redirect.filter(|_| route.door != Door::Secure);
                 is_last |= sends.is_some() && !has_tls;
                 route.redirect = sends.or(route.redirect);
-                route.protection.hsts = hsts.or(route.protection.hsts.take());
+                route.protection.hsts = hsts.or_else(|| route.protection.hsts.take());
             }
-            Some(Effect::Closes(why)) => close(route, &format!("middleware {reference:?} {why}")),
+            Some(Effect::Closes(why)) => close(route, &without(&reference, &why)),
             Some(Effect::Chain(names)) => next.extend(names.iter().rev().cloned()),
-            None => close(route, &format!("middleware {reference:?} is not known here, and might guard it")),
+            None => close(route, &without(&reference, "is not known here, and might guard it")),
         }
     }
     route.rewrites.extend(rewrites);
@@ -91,6 +91,11 @@ pub fn apply(
     if is_last && route.closed.is_none() {
         route.priority = Some(after_all_others(route.priority));
     }
+}
+
+/// Why a middleware closes its route, and what to write where nothing is to be guarded.
+fn without(reference: &str, why: &str) -> String {
+    format!("middleware {reference:?} {why}; --pass-over {reference} serves the route without it")
 }
 
 /// The priority of a route that comes after all others, in the order of such routes among each other.

@@ -21,7 +21,7 @@ const MOST: usize = 256;
 
 /// What every part of a rule adds to its rank: about what `Host(``)` is long, so that our routes and those of Traefik stand on
 /// one scale.
-const STEP: i64 = 8;
+pub(crate) const STEP: i64 = 8;
 
 /// The longest name of a network: far longer than any in use.
 const LONGEST: usize = 255;
@@ -252,11 +252,12 @@ impl OfRoute {
         };
         let rewrites = if prefixes.is_empty() { vec![] } else { vec![Rewrite::Strip { prefixes, whole: true }] };
         let service = if self.port.is_none() || self.port == main { MAIN } else { name };
-        if self.hosts.len().max(1) * self.paths.len().max(1) > MOST {
+        let count = self.hosts.len().max(1) * self.paths.len().max(1);
+        if count > MOST {
             return Err(format!("more than {MOST} hosts with paths; write several routes"));
         }
         let (door, redirect, protection) = self.entrance.finish();
-        let mut routes = Vec::new();
+        let mut routes = Vec::with_capacity(count);
         for host in each(&self.hosts) {
             for path in each(&self.paths) {
                 let methods = self.methods.iter().map(|part| part.rule.clone()).collect();

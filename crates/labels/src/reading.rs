@@ -155,8 +155,8 @@ impl<'a> Reader<'a> {
         }
         let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
         let Some(without) = draft.miss(care, &format!("{PREFIX}{key}"), "is empty") else { return ignored() };
-        let none = if care == Care::Guards { row.default } else { "any" };
-        Outcome::wrong(format!("it is empty: is the variable set? Write {none} where there is to be none; {without}"))
+        let (none, does) = if care == Care::Guards { (row.default, "guards") } else { ("any", "narrows") };
+        Outcome::wrong(format!("it is empty: is the variable set? Write {none} where it {does} nothing; {without}"))
     }
 
     fn set(&mut self, row: &Row, key: &str, route: Option<&'a str>, value: &str) -> Result<(), String> {
@@ -254,7 +254,7 @@ impl<'a> Reader<'a> {
         let drafts = std::mem::take(&mut self.routes);
         let main = drafts.get(MAIN).and_then(|draft| draft.route.port);
         let mut services = vec![native::service(MAIN, main, self.spec.clone())];
-        let mut routes = Vec::new();
+        let mut routes = Vec::with_capacity(drafts.len());
         for (name, draft) in drafts {
             if let Some((broken, fault)) = draft.broken {
                 self.leave_out(name, &format!("{broken} {fault}"));

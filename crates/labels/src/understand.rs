@@ -221,6 +221,23 @@ mod tests {
     }
 
     #[test]
+    fn the_narrower_route_is_first_in_whatever_language() {
+        let priority = |labels: &[(&str, &str)], environment: &[(&str, &str)]| {
+            let words = Words { labels, environment, ..Words::default() };
+            understand(&words, &Spec::default(), &Reader::default()).routes[0].priority.expect("a number")
+        };
+        let old = |host| priority(&[], &[("VIRTUAL_HOST", host)]);
+        let ours = priority(&[("divisi.host", "shop.test"), ("divisi.path", "/api")], &[]);
+        let traefik = priority(&[("traefik.http.routers.a.rule", "Host(`shop.test`) && PathPrefix(`/api`)")], &[]);
+        assert!(ours > old("shop.test") && traefik > old("shop.test"));
+        let host = priority(&[("divisi.host", "shop.test")], &[]);
+        for wide in ["*.test", ".shop.test", "shop.*", "~^shop"] {
+            assert!(host > old(wide) && old("shop.test") > old(wide), "{wide}");
+        }
+        assert!(old("*.test") > old("shop.*") && old("shop.*") > old("~^shop"));
+    }
+
+    #[test]
     fn dialects_that_are_off_are_not_read() {
         let labels = [("divisi.host", "a.com"), ("traefik.http.routers.a.rule", "Host(`a.com`)")];
         let words = Words { labels: &labels, environment: &[("VIRTUAL_HOST", "a.com")], ..Words::default() };

@@ -161,6 +161,21 @@ fn streams(wish: &Wish) -> Vec<String> {
     lines
 }
 
+/// With what its middlewares do.
+fn shown_route(mut route: RouteSpec, wish: &Wish, reader: &Reader) -> String {
+    let known = |name: &str| wish.middlewares.iter().find(|known| known.name == name).cloned();
+    apply(&mut route, known, &[], reader.has_tls);
+    let priority = route.priority.map(|priority| priority.to_string()).unwrap_or_default();
+    let mut shown = format!("route {:?} [{priority}] {} -> {:?}", route.name, route.rule, route.service);
+    route.rewrites.iter().for_each(|rewrite| write!(shown, " {rewrite:?}").expect("memory"));
+    if !route.entrypoints.is_empty() {
+        write!(shown, " at {}", route.entrypoints.join(",")).expect("memory");
+    }
+    shown.push_str(&entrance(&route));
+    route.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
+    shown
+}
+
 fn shown(wish: &Wish, reader: &Reader) -> String {
     let mut text = String::new();
     let mut line = |line: String| text.push_str(&(line + "\n"));
@@ -172,24 +187,7 @@ fn shown(wish: &Wish, reader: &Reader) -> String {
     if let Some(network) = &wish.network {
         line(format!("network {network}"));
     }
-    for route in &wish.routes {
-        let mut route = route.clone();
-        apply(
-            &mut route,
-            |name| wish.middlewares.iter().find(|known| known.name == name).cloned(),
-            &[],
-            reader.has_tls,
-        );
-        let priority = route.priority.map(|priority| priority.to_string()).unwrap_or_default();
-        let mut shown = format!("route {:?} [{priority}] {} -> {:?}", route.name, route.rule, route.service);
-        route.rewrites.iter().for_each(|rewrite| write!(shown, " {rewrite:?}").expect("memory"));
-        if !route.entrypoints.is_empty() {
-            write!(shown, " at {}", route.entrypoints.join(",")).expect("memory");
-        }
-        shown.push_str(&entrance(&route));
-        route.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
-        line(shown);
-    }
+    wish.routes.iter().for_each(|route| line(shown_route(route.clone(), wish, reader)));
     for service in &wish.services {
         let port = service.port.map_or_else(|| "auto".to_owned(), |port| port.to_string());
         let mut shown =

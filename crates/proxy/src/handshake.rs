@@ -61,15 +61,20 @@ pub(crate) async fn hello(transport: &Transport, window: &mut Window, timer: &Ti
     }
 }
 
-/// Goes through the handshake with a client whose first bytes are in `window`. None where it came to nothing.
-pub(crate) async fn run(tcp: Tcp, mut window: Window, timer: &Timer, worker: &Worker) -> Option<(Transport, Seal)> {
-    let transport = Transport::Tcp(tcp);
-    let hello = hello(&transport, &mut window, timer).await?;
+/// Goes through the handshake with a client whose first bytes are in `window`, which is empty then. None where it came to nothing.
+pub(crate) async fn run(
+    transport: Transport,
+    window: &mut Window,
+    timer: &Timer,
+    worker: &Worker,
+) -> Option<(Transport, Seal)> {
+    let hello = hello(&transport, window, timer).await?;
     let (config, seal) = choose(&hello, &transport, timer, &worker.vault).await?;
     let Transport::Tcp(tcp) = transport else { return None };
     let is_challenge = seal.is_none();
     timer.rest(worker.settings.limits.head_timeout);
-    let tls = shake(tcp, config, window, timer, worker).await;
+    let records = std::mem::replace(window, Window::new(&worker.desks.buffers));
+    let tls = shake(tcp, config, records, timer, worker).await;
     let tls = tls.inspect_err(|error| tracing::debug!(%error, name = hello.name, "a TLS handshake failed")).ok()?;
     let transport = Transport::Tls(Box::new(tls));
     if is_challenge {

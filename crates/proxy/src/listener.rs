@@ -15,8 +15,11 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::clock::{TICK, Timer};
+use crate::connection;
+use crate::desk::Window;
 use crate::proxy_protocol;
 use crate::tcp;
+use crate::transport::Tcp;
 use crate::worker::{Shared, Worker};
 
 /// Connections that the kernel keeps for us while we are busy.
@@ -132,29 +135,43 @@ fn start(stream: TcpStream, peer: SocketAddr, entrance: Entrance, worker: &Rc<Wo
     let place = Place::take(worker, shared);
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        if let Some((stream, client)) = introduced(stream, peer, &worker).await {
-            tcp::share(stream, client, entrance, worker).await;
+        let is_plain = !worker.settings.is_proxied(peer.ip()) && !tcp::is_shared(&stream, &worker);
+        let window = Window::new(&worker.desks.buffers);
+        let received = match is_plain {
+            true => Some((stream, window, peer)),
+            // On the heap, as long as it takes: every connection would be larger by it.
+            false => Box::pin(receive(stream, window, peer, &worker)).await,
+        };
+        if let Some((stream, window, client)) = received {
+            connection::serve(Tcp::new(stream), window, client, entrance, worker).await;
         }
         drop(place);
     });
 }
 
-/// The connection with the client's address: the peer's own, or by its word that of another, if it is to say.
-async fn introduced(mut stream: TcpStream, peer: SocketAddr, worker: &Rc<Worker>) -> Option<(TcpStream, SocketAddr)> {
-    if !worker.settings.is_proxied(peer.ip()) {
-        return Some((stream, peer));
-    }
-    let timer = Timer::new(&worker.clock);
-    timer.arm(worker.settings.limits.head_timeout);
-    // On the heap, as long as it takes: every connection would be larger by it.
-    match Box::pin(proxy_protocol::admit(&mut stream, &timer)).await {
-        Ok(header) => Some((stream, header.client(peer))),
-        Err(error) => {
-            tracing::debug!(%error, %peer, "a connection was refused");
-            worker.published.listening().count_refused();
-            None
+/// The connection with what was read of it and the client's address: the peer's own, or by its word that of another, if it is to
+/// say. None where it says nothing of that kind, or is one of TCP and was served as such.
+async fn receive(
+    mut stream: TcpStream,
+    window: Window,
+    peer: SocketAddr,
+    worker: &Rc<Worker>,
+) -> Option<(TcpStream, Window, SocketAddr)> {
+    let mut client = peer;
+    if worker.settings.is_proxied(peer.ip()) {
+        let timer = Timer::new(&worker.clock);
+        timer.rest(worker.settings.limits.head_timeout);
+        match proxy_protocol::admit(&mut stream, &timer).await {
+            Ok(header) => client = header.client(peer),
+            Err(error) => {
+                tracing::debug!(%error, %peer, "a connection was refused");
+                worker.published.listening().count_refused();
+                return None;
+            }
         }
     }
+    let (stream, window) = tcp::sift(stream, window, client, worker).await?;
+    Some((stream, window, client))
 }
 
 /// The connection failed and not the listening socket (accept(2): errors already pending on the new socket).

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`replica`], [`conn`] | a scripted upstream: a strict recording origin that answers as the test says |
 //! | [`client`] | a raw downstream: bytes as they are, responses read strictly |
+//! | [`http2`] | the same in frames of HTTP/2 |
 //! | [`load`] | many clients for some time, every request of theirs counted |
 //! | [`engine`] | a fake Docker engine: the real protocol, containers on paper |
 //! | [`strict`] | what a strict origin accepts |
@@ -16,6 +17,7 @@
 pub mod client;
 pub mod conn;
 pub mod engine;
+pub mod http2;
 pub mod load;
 pub mod message;
 pub mod pattern;

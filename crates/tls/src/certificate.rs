@@ -159,6 +159,15 @@ pub(crate) fn signing(
     signing.map(Arc::new).map_err(CertificateError::Together)
 }
 
+/// Whether a certificate is valid at that time, in seconds since 1970.
+pub(crate) fn is_valid(certificate: &CertificateDer<'_>, now: u64) -> bool {
+    let read = X509Certificate::from_der(certificate);
+    read.is_ok_and(|(_, read)| {
+        let now = UNIX_EPOCH + Duration::from_secs(now);
+        moment(read.validity().not_before) <= now && now <= moment(read.validity().not_after)
+    })
+}
+
 /// The DNS names among the subject's alternative ones. The common name counts for nothing (RFC 9525 4.1), as in browsers.
 fn names(read: &X509Certificate<'_>) -> Vec<Arc<str>> {
     let alternative = read.subject_alternative_name().ok().flatten();

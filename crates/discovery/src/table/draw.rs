@@ -76,7 +76,8 @@ impl Table {
 
     fn draw_one(&mut self, key: &ServiceKey, lead: Lead, now: Instant) -> Vec<Route> {
         let Some(id) = self.owners.get(key).map(|owner| Arc::clone(&owner.id)) else { return Vec::new() };
-        let (mut routes, mut drawn, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        let count = lead.wish.routes.len();
+        let (mut routes, mut drawn, mut asked) = (Vec::with_capacity(count), Vec::with_capacity(count), Vec::new());
         for spec in &lead.wish.routes {
             let mut spec = spec.clone();
             let slot = self.target(key, &lead, &spec, now);

@@ -50,6 +50,7 @@ impl Table {
         self.leave_all_but(id, &slots, now);
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.is_placed = true;
+        entry.places.reserve_exact(stakes.len().saturating_sub(entry.places.len()));
         for (stake, slot) in stakes.into_iter().zip(&slots) {
             let place = entry.places.iter_mut().find(|place| place.slot == *slot);
             if let Some(place) = place {
@@ -134,7 +135,7 @@ impl Table {
             service.dialect == Dialect::Traefik && wish.exposed == Exposed::Yes
                 || wish.routes.iter().any(|route| (route.dialect, &route.service) == (service.dialect, &service.name))
         };
-        let mut stakes: Vec<Stake> = Vec::new();
+        let mut stakes: Vec<Stake> = Vec::with_capacity(wish.services.len());
         for service in wish.services.iter().filter(|service| is_led_to(service)) {
             let key = self.key_of(key, &entry.container.name, service.dialect, &service.name);
             match stakes.iter_mut().find(|stake| stake.key == key) {
@@ -223,6 +224,6 @@ fn terms(service: &ServiceSpec) -> Terms {
 
 /// What Traefik calls the service of a container that does not name one.
 fn own_name(key: &ServiceKey, container: &str) -> String {
-    let service = if key.is_composed() { key.service.as_str() } else { "" };
+    let service = if key.is_composed() { &*key.service } else { "" };
     own_service(&Words { service, project: &key.project, container, ..Words::default() })
 }

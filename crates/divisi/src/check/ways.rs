@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use divisi_compose::{Level, Place};
 use divisi_labels::middleware::apply;
 use divisi_labels::{Dialect, Effect, Middleware, RouteSpec, ServiceSpec};
-use divisi_model::route::{self, Conflict, Origin, Route, RoutingTable};
+use divisi_model::route::{self, Conflict, Door, Origin, Redirect, Route, RoutingTable, When};
 
 use super::cast::{self, Player};
 use super::finding::Finding;
@@ -24,6 +24,10 @@ pub(crate) struct Way {
     pub(crate) rule: String,
     /// Where they go: `web:80`, or `web` where the port is for its image to say; None where nobody is.
     pub(crate) target: Option<String>,
+    /// By which door its requests come in.
+    pub(crate) door: Door,
+    /// Where those are sent that come without TLS.
+    pub(crate) redirect: Option<Redirect>,
     /// Why it serves nobody.
     pub(crate) closed: Option<String>,
     /// The service that gets its requests, because it asks for the same ones and comes first.
@@ -63,6 +67,8 @@ pub(crate) fn ways(players: &[Player<'_>], routing: &Routing) -> (Vec<Way>, Vec<
                 name: spec.name,
                 rule: spec.text,
                 target,
+                door: spec.door,
+                redirect: spec.redirect,
                 closed: spec.closed,
                 behind: None,
                 label: spec.label,
@@ -73,6 +79,20 @@ pub(crate) fn ways(players: &[Player<'_>], routing: &Routing) -> (Vec<Way>, Vec<
     let (_, conflicts) = RoutingTable::build(routes);
     findings.extend(settle(&conflicts, &mut ways));
     (ways, findings)
+}
+
+impl Way {
+    /// What becomes of requests because of the door by which they come, where that is more than that they are served; None, too,
+    /// where it depends on the certificates that there are.
+    pub(crate) fn door_note(&self) -> Option<String> {
+        let sent = self.redirect.filter(|redirect| redirect.when == When::Always);
+        match (self.door, sent) {
+            (Door::Plain, Some(redirect)) => Some(format!("without TLS: sent into it with {}", redirect.status)),
+            (_, Some(redirect)) => Some(format!("inside TLS; others are sent there with {}", redirect.status)),
+            (Door::Secure, None) => Some("only inside TLS".to_owned()),
+            (Door::Plain | Door::Any, None) => None,
+        }
+    }
 }
 
 /// Notes which routes get no requests, and tells it at their places.

@@ -13,6 +13,7 @@
 //! | [`routing`] | the rows about labels, which several subcommands have |
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
+//! | [`mod@strangers`] | variables that begin as ours do and are none |
 
 mod arguments;
 mod ask;
@@ -23,6 +24,7 @@ mod routing;
 mod row;
 mod secure;
 mod serve;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -39,6 +41,7 @@ pub(crate) use routing::Routing;
 pub(crate) use row::Problem;
 pub(crate) use secure::{Folder, Secure};
 pub(crate) use serve::{Serve, Upstream};
+pub(crate) use strangers::strangers;
 pub(crate) use values::HostPort;
 
 use crate::version;

@@ -229,6 +229,19 @@ fn the_console_listens_where_it_is_told_or_nowhere() {
 }
 
 #[test]
+fn tls_is_asked_for_or_there_by_itself() {
+    let by_itself = serving("", &[]).secure;
+    let listen = |secure: &Secure| secure.listen.as_ref().map(ToString::to_string);
+    assert_eq!((listen(&by_itself).as_deref(), by_itself.is_asked), (Some(":8443"), false));
+    assert!(by_itself.local_authority && !by_itself.certificates.is_asked && !by_itself.data.is_asked);
+    let asked = serving("--listen-tls :8443 --certificates /c", &[("DIVISI_DATA", "/d")]).secure;
+    assert!(asked.is_asked && asked.certificates.is_asked && asked.data.is_asked);
+    assert_eq!((asked.certificates.path.as_path(), asked.data.path.as_path()), (Path::new("/c"), Path::new("/d")));
+    assert_eq!(listen(&serving("", &[("DIVISI_LISTEN_TLS", "off")]).secure), None);
+    assert!(problems("--listen-tls 8443", &[])[0].contains(":8080"), "{:?}", problems("--listen-tls 8443", &[]));
+}
+
+#[test]
 fn a_url_has_a_slash_and_a_container_has_none() {
     let about = |line: &str| match read_with(line, &[]) {
         Ok(Task::Explain(explain)) => explain.about,

@@ -19,6 +19,12 @@ pub(crate) struct HostPort {
 }
 
 impl HostPort {
+    /// That address.
+    #[cfg(test)]
+    pub(crate) fn of(addr: SocketAddr) -> Self {
+        Self { host: addr.ip().to_string(), port: addr.port() }
+    }
+
     /// All addresses under that name: of IPv4 if there are any, else of IPv6. Both would count a replica twice.
     ///
     /// # Errors

@@ -39,9 +39,6 @@ pub(crate) struct NginxProxy {
     pub(crate) verdicts: Vec<Verdict>,
 }
 
-/// nginx looks for the host, and then for the path: no path is as much as a better host.
-const HOST_FIRST: i64 = 1_000_000;
-
 /// Most regular expressions of one container: each takes time to compile.
 const MOST_EXPRESSIONS: usize = 256;
 
@@ -199,7 +196,7 @@ fn route(place: &Place, label: &str, draft: &Draft) -> Result<RouteSpec, String>
         label: label.to_owned(),
         rule: Rule::all(parts).map_err(|error| error.to_string())?,
         text: format!("{}{shown}", place.host),
-        priority: Some(host.rank * HOST_FIRST + path.rank),
+        priority: Some(host.rank + path.rank),
         service: service_name(place),
         rewrites: rewrites(place),
         middlewares: Vec::new(),

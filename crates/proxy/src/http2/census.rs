@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 
 use divisi_model::Moment;
+use h2::Reason;
 
 /// RFC 9113 6: frames by their numbers.
 const DATA: u8 = 0;
@@ -51,6 +52,8 @@ pub(crate) struct Census {
     exceeded: Cell<bool>,
     /// The first frame is still to come.
     first: Cell<bool>,
+    /// The first frame was none that may be it.
+    is_misled: Cell<bool>,
     /// Bytes sent that have not bought a frame yet.
     sent: Cell<usize>,
 }
@@ -76,6 +79,7 @@ impl Census {
             refilled: Cell::new(Moment::now()),
             exceeded: Cell::new(false),
             first: Cell::new(true),
+            is_misled: Cell::new(false),
             sent: Cell::new(0),
         }
     }
@@ -83,6 +87,11 @@ impl Census {
     /// Whether the peer has sent more of something than it may.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.exceeded.get()
+    }
+
+    /// What such a peer is told.
+    pub(super) fn blame(&self) -> Reason {
+        if self.is_misled.get() { Reason::PROTOCOL_ERROR } else { Reason::ENHANCE_YOUR_CALM }
     }
 
     /// Counts the frames in what has just come.
@@ -105,6 +114,7 @@ impl Census {
                 place.known = 0;
                 // RFC 9113 3.4: the preface ends with settings, be they empty.
                 if self.first.replace(false) && kind != SETTINGS {
+                    self.is_misled.set(true);
                     self.exceeded.set(true);
                 }
                 if kind != DATA || place.skip == 0 && flags & END_STREAM == 0 {

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use super::{Header, Malformed, Parsed, parse};
-use crate::clock::{Elapsed, Timer};
+use crate::clock::Timer;
 
 /// A trusted peer that did not say whom it speaks for.
 #[derive(Debug, Error)]
@@ -29,7 +29,7 @@ pub(crate) enum Refused {
 /// # Errors
 /// It does not begin with a header.
 pub(crate) async fn admit(stream: &mut TcpStream, timer: &Timer) -> Result<Header, Refused> {
-    timer.limit(read(stream)).await.unwrap_or_else(|Elapsed| Err(Refused::Late))
+    timer.limit(read(stream)).await.unwrap_or(Err(Refused::Late))
 }
 
 async fn read(stream: &mut TcpStream) -> Result<Header, Refused> {

@@ -28,4 +28,4 @@ mod share;
 
 pub(crate) use doors::Doors;
 pub(crate) use openings::Openings;
-pub(crate) use share::share;
+pub(crate) use share::{is_shared, sift};

@@ -13,27 +13,14 @@ use super::hello::{self, Greeting};
 use super::openings::Opening;
 use super::passage::{self, Arrival};
 use crate::clock::Timer;
-use crate::connection;
 use crate::desk::Window;
-use crate::listener::Entrance;
-use crate::transport::Tcp;
 use crate::worker::Worker;
 
-/// Serves a connection that came in where HTTP is served; `peer` is the client.
-pub(crate) async fn share(stream: TcpStream, peer: SocketAddr, entrance: Entrance, worker: Rc<Worker>) {
-    let mut window = Window::new(&worker.desks.buffers);
-    let stream = match shared_port(&stream, &worker) {
-        None => stream,
-        // On the heap, as long as it takes: every connection would be larger by it.
-        Some(port) => match Box::pin(sift(stream, &mut window, peer, &port, &worker)).await {
-            Some(stream) => stream,
-            None => return,
-        },
-    };
-    connection::serve(Tcp::new(stream), window, peer, entrance, worker).await;
+/// Whether a route of TCP wants some of what comes to the port of that connection.
+pub(crate) fn is_shared(stream: &TcpStream, worker: &Worker) -> bool {
+    shared_port(stream, worker).is_some()
 }
 
-/// The port, if a route of TCP wants some of what comes there.
 fn shared_port(stream: &TcpStream, worker: &Worker) -> Option<Arc<Port>> {
     let snapshot = worker.published.load();
     if snapshot.ports().is_empty() {
@@ -43,34 +30,34 @@ fn shared_port(stream: &TcpStream, worker: &Worker) -> Option<Arc<Port>> {
     port.reads_hello().then(|| Arc::clone(port))
 }
 
-/// Serves the connection if it is one of TCP; gives it back if it is not.
-async fn sift(
+/// Serves the connection of a client if it is one of TCP; gives it back with what was read of it if it is not.
+pub(crate) async fn sift(
     mut stream: TcpStream,
-    window: &mut Window,
-    peer: SocketAddr,
-    port: &Port,
+    mut window: Window,
+    client: SocketAddr,
     worker: &Rc<Worker>,
-) -> Option<TcpStream> {
+) -> Option<(TcpStream, Window)> {
+    let Some(port) = shared_port(&stream, worker) else { return Some((stream, window)) };
     let timer = Timer::new(&worker.clock);
     timer.rest(worker.settings.limits.head_timeout);
-    let greeting = match hello::read(&mut stream, window, &timer).await {
+    let greeting = match hello::read(&mut stream, &mut window, &timer).await {
         Ok(Some(greeting)) => greeting,
-        Ok(None) => return Some(stream),
+        Ok(None) => return Some((stream, window)),
         Err(error) => {
-            tracing::debug!(%error, %peer, "a connection ended before it was known what it is");
+            tracing::debug!(%error, %client, "a connection ended before it was known what it is");
             return None;
         }
     };
     let protocols = greeting.protocols();
-    let asked = Connection { client: peer.ip().to_canonical(), hello: Some(greeting.hello(&protocols)) };
+    let asked = Connection { client: client.ip().to_canonical(), hello: Some(greeting.hello(&protocols)) };
     match port.find(&asked) {
         Some(route) if !is_left_to_http(route, &greeting, worker) => {}
-        _ => return Some(stream),
+        _ => return Some((stream, window)),
     }
-    let destination = stream.local_addr().unwrap_or(peer);
-    let early = std::mem::replace(window, Window::new(&worker.desks.buffers));
+    let destination = stream.local_addr().unwrap_or(client);
     let opening = Opening::new(port.number());
-    let arrival = Arrival { stream, early, greeting: Some(greeting), source: peer, destination };
+    drop(protocols);
+    let arrival = Arrival { stream, early: window, greeting: Some(greeting), source: client, destination };
     passage::go_on(arrival, &opening, worker).await;
     None
 }
