@@ -176,6 +176,9 @@ fn services(page: &mut Page<'_>, groups: &[Group<'_>]) -> fmt::Result {
     Ok(())
 }
 
+/// Name, help, and where the number of connections of TCP is read.
+type OfStreams = (&'static str, &'static str, fn(&Streams) -> u64);
+
 /// Connections of TCP, of services that have had any.
 fn streams(page: &mut Page<'_>, groups: &[Group<'_>]) -> fmt::Result {
     let counted = groups.iter().map(|group| (of(group.service), group.service.state().streams().read()));
@@ -190,7 +193,7 @@ fn streams(page: &mut Page<'_>, groups: &[Group<'_>]) -> fmt::Result {
             family.counter(&[*project, *service, ("ending", ending.name())], count as f64)?;
         }
     }
-    let rows: [(_, _, fn(&Streams) -> u64); 2] = [
+    let rows: [OfStreams; 2] = [
         ("tcp_received_bytes", "Bytes of such connections from clients", |streams| streams.received),
         ("tcp_sent_bytes", "Bytes of such connections to clients", |streams| streams.sent),
     ];

@@ -2,7 +2,7 @@
 
 use divisi_compose::Level;
 use divisi_labels::{Dialect, StreamRoute, StreamService};
-use divisi_model::route::{self, Origin, Route};
+use divisi_model::route::{self, Door, Origin, Route};
 use divisi_model::tcp::Ports;
 
 use super::cast::{self, Player};
@@ -42,6 +42,9 @@ fn way(players: &[Player<'_>], player: &Player<'_>, spec: &StreamRoute) -> Way {
         name: spec.name.clone(),
         rule: format!("port {} {}", spec.port, spec.text),
         target: target(players, player, spec),
+        // What is said of doors is said of requests.
+        door: Door::Any,
+        redirect: None,
         closed: spec.closed.clone(),
         behind: None,
         label: spec.label.clone(),

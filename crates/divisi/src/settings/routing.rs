@@ -116,8 +116,11 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 4] {
     ]
 }
 
+/// Ports by the names of their entry points.
+type Ports = Vec<(String, u16)>;
+
 /// The names of entry points, and of those with a port the ports, which are for TCP.
-fn entrypoints(text: &str) -> Result<(Vec<String>, Vec<(String, u16)>), String> {
+fn entrypoints(text: &str) -> Result<(Vec<String>, Ports), String> {
     let (mut names, mut ports) = (Vec::new(), Vec::new());
     for word in text.split(',').map(str::trim) {
         match word.split_once('=') {

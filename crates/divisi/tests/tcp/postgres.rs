@@ -24,8 +24,8 @@ impl Database {
         let (initdb, postgres) = (program("initdb", "postgresql")?, program("postgres", "postgresql")?);
         program("psql", "postgresql-client")?;
         // What stands first in the path may be somebody's own beginning of one.
-        let initdb =
-            postgres.with_file_name("initdb").is_file().then(|| postgres.with_file_name("initdb")).unwrap_or(initdb);
+        let beside = postgres.with_file_name("initdb");
+        let initdb = if beside.is_file() { beside } else { initdb };
         let nobody = Nobody::new();
         let folder = nobody.folder();
         let mut command = nobody.command(&initdb, folder.path());
