@@ -47,7 +47,7 @@ impl Database {
         let server = self.start(stage, port);
         let (ip, port) = (stage.ip.to_string(), port.to_string());
         wait::until("the database answers", || {
-            let mut asked = Command::new(self.postgres.with_file_name("pg_isready"));
+            let mut asked = Command::new("pg_isready");
             asked.args(["-q", "-h", &ip, "-p", &port]).status().is_ok_and(|status| status.success())
         });
         server
