@@ -57,7 +57,7 @@ fn play(seed: u64, stage: &Stage, ended: &AtomicUsize) {
     let mut rest = &bytes[..];
     while !rest.is_empty() && client.closed().is_none() {
         let (now, later) = rest.split_at(random.usize(1..=rest.len()));
-        client.send_raw(now).drain();
+        client.send_raw(now).collect();
         rest = later;
     }
     // Whatever it made of them, it still answers or has said goodbye. Only a frame that is shorter than it claims swallows

@@ -41,11 +41,24 @@ impl Client {
         Ok(())
     }
 
-    /// Takes whatever has come by now.
+    /// Takes whatever has come by now, and answers what wants an answer: not to be called between two pieces of a frame.
     ///
     /// # Panics
     /// When the operating system refuses.
     pub fn drain(&mut self) -> &mut Self {
+        self.collect();
+        while let Some((frame, used)) = Frame::parse(&self.buffer) {
+            self.buffer.drain(..used);
+            self.take(frame);
+        }
+        self
+    }
+
+    /// Keeps whatever has come by now for later, so that the other side can send more.
+    ///
+    /// # Panics
+    /// When the operating system refuses.
+    pub fn collect(&mut self) -> &mut Self {
         let mut piece = vec![0; 64 * 1024];
         self.stream.set_nonblocking(true).expect("a socket may not block");
         while let Ok(count @ 1..) = self.stream.read(&mut piece) {
@@ -53,10 +66,6 @@ impl Client {
         }
         // The end of the connection is read again, and then noted.
         self.stream.set_nonblocking(false).expect("a socket may block");
-        while let Some((frame, used)) = Frame::parse(&self.buffer) {
-            self.buffer.drain(..used);
-            self.take(frame);
-        }
         self
     }
 
