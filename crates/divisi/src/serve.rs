@@ -118,6 +118,7 @@ fn start(settings: Serve) -> Result<Running, StartError> {
             public_tls_port: settings.secure.public_port,
             workers,
             trust: settings.trust,
+            proxy_protocol: settings.proxy_protocol,
             replica_header: settings.replica_header,
             limits: settings.limits,
             ..divisi_proxy::Settings::at(listen)

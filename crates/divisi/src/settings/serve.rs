@@ -36,6 +36,8 @@ pub(crate) struct Serve {
     pub(crate) workers: Option<usize>,
     /// Networks whose word about the client is believed.
     pub(crate) trust: Vec<IpNet>,
+    /// Networks whose connections begin with a header of the PROXY protocol.
+    pub(crate) proxy_protocol: Vec<IpNet>,
     /// Whether responses name their replica.
     pub(crate) replica_header: bool,
     /// Bounds on what one client or replica can cost.
@@ -83,6 +85,7 @@ pub(super) struct Written {
     sticky_key: Option<StickyKey>,
     workers: Option<usize>,
     trust: Vec<IpNet>,
+    proxy_protocol: Vec<IpNet>,
     /// Absent where the user leaves it to the way in which the program was started.
     replica_header: Option<bool>,
     /// Whether it was started in the way of the 2016 program.
@@ -124,6 +127,7 @@ impl Written {
             sticky_key: self.sticky_key,
             workers: self.workers,
             trust: self.trust,
+            proxy_protocol: self.proxy_protocol,
             replica_header: self.replica_header.unwrap_or(self.as_in_2016),
             limits: self.limits,
             stop_timeout: self.stop_timeout,
@@ -261,6 +265,17 @@ const PROGRAM: &[Setting<Written>] = &[
             ..Row::new("trust", &["DIVISI_TRUST"], "CIDR")
         },
         set: |written, given| values::network(given.text).map(|network| written.trust.push(network)),
+    },
+    Setting {
+        row: Row {
+            group: REQUESTS,
+            takes: Takes::List,
+            help: "A network whose connections begin with a header of the PROXY protocol, which says who the client is; one that \
+                   does not begin so is closed",
+            example: "10.0.0.0/8",
+            ..Row::new("proxy-protocol", &["DIVISI_PROXY_PROTOCOL"], "CIDR")
+        },
+        set: |written, given| values::network(given.text).map(|network| written.proxy_protocol.push(network)),
     },
     Setting {
         row: Row {
