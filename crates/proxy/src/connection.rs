@@ -59,7 +59,7 @@ async fn arrive(
 ) -> Option<(Client, Window)> {
     let timer = Timer::new(&worker.clock);
     let mut transport = Transport::Tcp(tcp);
-    let mut identity = Identity::new(peer.ip(), worker.settings.trusts(peer.ip()));
+    let mut identity = Identity::new(peer, worker.settings.trusts(peer.ip()));
     timer.rest(worker.settings.limits.head_timeout);
     let mut beginning = begin(&transport, &mut window, &timer, worker.settings.listen_tls.is_some()).await?;
     if beginning == Beginning::Tls {

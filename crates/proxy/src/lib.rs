@@ -117,7 +117,8 @@ pub fn start(
     let (tls_addr, secure) = settings.listen_tls.map(bind).transpose()?.unzip();
     let mut secure = secure.unwrap_or_default().into_iter();
     let shared = Arc::new(Shared {
-        settings,
+        // Port 0 has become a real one.
+        settings: Settings { listen: addr, listen_tls: tls_addr, ..settings },
         published,
         doors: Doors::new(addr, tls_addr),
         vault,
