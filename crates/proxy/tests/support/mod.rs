@@ -69,7 +69,8 @@ impl Proxy {
         let member = |(number, addr): (u32, &SocketAddr)| service.replica(card(number), *addr, Readiness::Ready);
         let members: Vec<_> = (1..).zip(addrs).map(member).collect();
         let service = service.with_replicas(members.clone(), members.len());
-        let mut proxy = Self::started(settings, Snapshot::of(Arc::new(service.clone())), members, log);
+        let snapshot = Snapshot::of(Arc::new(service.clone()));
+        let mut proxy = Self::started(settings, snapshot, members, log, Vault::new().expect("random numbers"));
         proxy.service = service;
         proxy
     }
@@ -82,7 +83,17 @@ impl Proxy {
 
     /// A proxy with that snapshot.
     pub(crate) fn serving(settings: Settings, snapshot: Snapshot, members: Vec<Arc<divisi_model::Replica>>) -> Self {
-        Self::started(settings, snapshot, members, None)
+        Self::started(settings, snapshot, members, None, Vault::new().expect("random numbers"))
+    }
+
+    /// The same, whose certificates are in `vault`.
+    pub(crate) fn sealed(
+        settings: Settings,
+        snapshot: Snapshot,
+        members: Vec<Arc<divisi_model::Replica>>,
+        vault: Arc<Vault>,
+    ) -> Self {
+        Self::started(settings, snapshot, members, None, vault)
     }
 
     fn started(
@@ -90,9 +101,9 @@ impl Proxy {
         snapshot: Snapshot,
         members: Vec<Arc<divisi_model::Replica>>,
         log: Option<AccessLog>,
+        vault: Arc<Vault>,
     ) -> Self {
         let published = Published::new(snapshot);
-        let vault = Vault::new().expect("random numbers");
         let running = divisi_proxy::start(settings, Arc::clone(&published), vault, log).expect("the proxy starts");
         let addr = running.local_addr();
         Self { running: Some(running), published, service: Service::new("web", spec()), members, addr }
