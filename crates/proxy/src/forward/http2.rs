@@ -35,7 +35,7 @@ use crate::tunnel;
 struct Sent {
     outlet: Outlet,
     response: ResponseFuture,
-    /// It has no body.
+    /// It has no body: none at all, or what follows its head belongs to a tunnel.
     is_all: bool,
 }
 
@@ -95,9 +95,9 @@ impl Attempt<'_> {
         let handshake = builder(&worker.settings.limits).handshake(Watched::new(carrier, Rc::clone(&census)));
         let made = self.upload.limit(handshake).await.map_err(|Elapsed| Error::ConnectTimeout)?;
         let (sender, connection) = made.map_err(|error| Error::Handshake(io::Error::other(error)))?;
-        let (call, line) = worker.lines.put(replica, name, sender);
+        let (call, line) = worker.lines.put(replica, name, sender, census);
         drop(duty);
-        tokio::task::spawn_local(carry(connection, line, census));
+        tokio::task::spawn_local(carry(connection, line));
         Ok((call, true))
     }
 
@@ -107,23 +107,27 @@ impl Attempt<'_> {
         let is_secure = self.lease.replica().speech().scheme.is_secure();
         let mut head = spelling::said_request(self.pending, is_secure)?;
         let upgrade = self.request.upgrade();
+        self.upload.arm(self.worker.settings.limits.connect_timeout);
+        let is_empty = self.request.body() == BodyLength::Empty;
         if let Some(protocol) = upgrade {
-            let is_known = protocol.eq_ignore_ascii_case(b"websocket");
+            // RFC 8441 3: the replica says in its settings whether it takes such a request.
+            let settled = self.upload.limit(call.settled()).await;
+            settled.map_err(|Elapsed| Error::ConnectTimeout)?;
+            let is_known = protocol.eq_ignore_ascii_case(b"websocket") && is_empty;
             if !is_known || !sender.is_extended_connect_protocol_enabled() {
                 return Err(Error::Uncarried);
             }
             websocket::ask_by_connect(&mut head);
         }
-        let is_all = upgrade.is_none() && self.request.body() == BodyLength::Empty && body.is_over();
+        let is_all = is_empty && (upgrade.is_some() || body.is_over());
         let lost = |error: h2::Error| {
             tracing::debug!(%error, "a line takes no more requests");
             call.hang_up();
             Error::Unreceived
         };
-        self.upload.arm(self.worker.settings.limits.connect_timeout);
         let ready = self.upload.limit(poll_fn(|context| sender.poll_ready(context))).await;
         ready.map_err(|Elapsed| Error::ConnectTimeout)?.map_err(lost)?;
-        let (response, stream) = sender.send_request(head, is_all).map_err(lost)?;
+        let (response, stream) = sender.send_request(head, is_all && upgrade.is_none()).map_err(lost)?;
         Ok(Sent { outlet: Outlet::to_replica(stream), response, is_all })
     }
 
@@ -178,7 +182,7 @@ impl Attempt<'_> {
         let patience = Patience::Silence(silence);
         let mut source = Frames::new(&mut stream, outlet, false, timer, patience, side, &uncounted);
         tunnel::run(&mut source, &mut sink, body, answer, silence).await;
-        outlet.reset(Reason::CANCEL);
+        outlet.leave(Reason::CANCEL);
     }
 }
 
@@ -293,14 +297,16 @@ fn builder(limits: &Limits) -> Builder {
 }
 
 /// Carries what is on a line, until it ends.
-async fn carry(connection: Connection<Watched, Bytes>, line: Rc<Line>, census: Rc<Census>) {
+async fn carry(connection: Connection<Watched, Bytes>, line: Rc<Line>) {
     let mut connection = pin!(connection);
     let ended = poll_fn(|context| match connection.as_mut().poll(context) {
-        Poll::Pending if census.is_exceeded() => Poll::Ready(Ok(())),
+        Poll::Pending if line.census.is_exceeded() => Poll::Ready(Ok(())),
         other => other,
     });
     if let Err(error) = ended.await {
         tracing::debug!(%error, "a connection to a replica ended");
     }
     line.is_over.set(true);
+    // There will be no settings any more.
+    line.census.settle();
 }

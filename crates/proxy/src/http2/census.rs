@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 
 use divisi_model::Moment;
+use tokio::sync::Notify;
 
 /// RFC 9113 6: frames by their numbers.
 const DATA: u8 = 0;
@@ -51,6 +52,9 @@ pub(crate) struct Census {
     exceeded: Cell<bool>,
     /// The first frame is still to come.
     first: Cell<bool>,
+    /// It has come as a whole.
+    is_settled: Cell<bool>,
+    settled: Notify,
     /// Bytes sent that have not bought a frame yet.
     sent: Cell<usize>,
 }
@@ -76,6 +80,8 @@ impl Census {
             refilled: Cell::new(Moment::now()),
             exceeded: Cell::new(false),
             first: Cell::new(true),
+            is_settled: Cell::new(false),
+            settled: Notify::new(),
             sent: Cell::new(0),
         }
     }
@@ -93,6 +99,7 @@ impl Census {
                 let skipped = place.skip.min(bytes.len());
                 place.skip -= skipped;
                 bytes = &bytes[skipped..];
+                self.look_for_settings(place);
                 continue;
             }
             let count = bytes.len().min(HEADER - place.known);
@@ -110,7 +117,29 @@ impl Census {
                 if kind != DATA || place.skip == 0 && flags & END_STREAM == 0 {
                     self.count(kind);
                 }
+                self.look_for_settings(place);
             }
+        }
+    }
+
+    /// Waits until the peer's settings have come (RFC 9113 3.4), or never will.
+    pub(crate) async fn settled(&self) {
+        let settled = self.settled.notified();
+        if !self.is_settled.get() {
+            settled.await;
+        }
+    }
+
+    /// Whoever waits for settings waits no longer.
+    pub(crate) fn settle(&self) {
+        if !self.is_settled.replace(true) {
+            self.settled.notify_waiters();
+        }
+    }
+
+    fn look_for_settings(&self, place: &Place) {
+        if place.skip == 0 && !self.first.get() {
+            self.settle();
         }
     }
 

@@ -104,6 +104,14 @@ pub(crate) async fn bytes(body: &mut Incoming, count: usize) -> Vec<u8> {
     read
 }
 
+/// Nothing more comes, and that is how it is meant. An empty frame may say so in HTTP/2.
+pub(crate) async fn end(body: &mut Incoming) {
+    while let Some(frame) = body.frame().await {
+        let data = frame.expect("an end in order").into_data().expect("no trailers");
+        assert!(data.is_empty(), "more comes: {data:?}");
+    }
+}
+
 enum Connection {
     Http1(http1::SendRequest<Body>),
     Http2(http2::SendRequest<Body>),
@@ -182,11 +190,6 @@ impl Client {
     /// Waits until the connection has ended.
     pub(crate) async fn closed(mut self) {
         (&mut self.driver).await.expect("no panic");
-    }
-
-    /// Whether the connection has ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.driver.is_finished()
     }
 }
 

@@ -71,7 +71,7 @@ pairs! {
         hold { until_a_replica_is_ready }
         slow { reader replica_in_reading }
         many { at_once }
-        websocket { echoes half_closes is_refused is_cut_when_the_drain_is_over }
+        websocket { echoes comes_first half_closes is_refused is_cut_when_the_drain_is_over }
         stop { finishes_what_is_open }
         fields { forwarded hop_by_hop }
     }

@@ -4,7 +4,7 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use crate::client::{bytes, get, pieces, read, request, whole};
+use crate::client::{bytes, end, get, pieces, read, request, whole};
 use crate::replica::Replica;
 use crate::stage::{Pair, Stage};
 
@@ -22,7 +22,7 @@ pub(crate) async fn downloads(pair: Pair) {
         assert_eq!(bytes(&mut body, text.len()).await, text.as_bytes());
     }
     drop(sender);
-    assert!(body.frame().await.is_none(), "it ends in order");
+    end(&mut body).await;
     stage.assert_at_peace().await;
 }
 
@@ -41,7 +41,7 @@ pub(crate) async fn uploads(pair: Pair) {
         assert_eq!(bytes(&mut body, text.len()).await, text.as_bytes());
     }
     drop(sender);
-    assert!(body.frame().await.is_none(), "it ends in order");
+    end(&mut body).await;
     answer.say(whole("thanks"));
     let reply = read(asked.await.expect("no panic").expect("a response")).await.expect("a body");
     assert_eq!(reply.text(), "thanks");
@@ -77,7 +77,7 @@ pub(crate) async fn both_ways(pair: Pair) {
         assert_eq!(bytes(&mut body, text.len()).await, text.as_bytes());
     }
     drop(sender);
-    assert!(body.frame().await.is_none(), "it ends in order");
+    end(&mut body).await;
     echo.await.expect("no panic");
     stage.assert_at_peace().await;
 }

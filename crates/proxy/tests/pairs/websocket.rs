@@ -122,6 +122,24 @@ pub(crate) async fn echoes(pair: Pair) {
     stage.assert_at_peace().await;
 }
 
+/// The replica has said nothing yet when it is asked, so what it takes is not known.
+pub(crate) async fn comes_first(pair: Pair) {
+    let mut replica = Replica::start(pair).await;
+    let stage = Stage::before(pair, &[&replica]);
+    let mut client = stage.client().await;
+    // An answer of divisi's own: the client has heard what divisi takes, and divisi nothing of the replica.
+    assert_eq!(client.fetch(request("GET", "/../", whole(""))).await.expect("a response").status, 400);
+    if !pair.client.is_http2() {
+        client = stage.client().await;
+    }
+    assert_eq!(replica.accepted(), 0);
+    let asked = tokio::spawn(client.send(handshake(pair)));
+    let mut far = take(pair, replica.call().await).await;
+    let mut near = opened(pair, asked.await.expect("no panic").expect("a response")).await;
+    far.write_all(b"!").await.expect("it goes on");
+    assert_eq!(near.read_u8().await.expect("it goes on"), b'!');
+}
+
 /// RFC 6455 7.1.1: one side ends first, and goes on hearing.
 pub(crate) async fn half_closes(pair: Pair) {
     let mut replica = Replica::start(pair).await;
