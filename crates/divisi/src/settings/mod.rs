@@ -39,7 +39,7 @@ pub(crate) use routing::Routing;
 pub(crate) use row::Problem;
 pub(crate) use secure::{Folder, Secure};
 pub(crate) use serve::{Serve, Upstream};
-pub(crate) use values::HostPort;
+pub(crate) use values::{FixedReplica, HostPort};
 
 use crate::version;
 

@@ -83,7 +83,8 @@ pub(crate) async fn hop_by_hop(pair: Pair) {
 
     let mut response = Response::builder().header("x-public", "yes");
     if !pair.is_http2_upstream() {
-        response = response.header("connection", "x-private").header("x-private", "yes").header("keep-alive", "timeout=5");
+        response =
+            response.header("connection", "x-private").header("x-private", "yes").header("keep-alive", "timeout=5");
     }
     call.answer(response.body(whole("hello")).expect("a response"));
     let reply = read(asked.await.expect("no panic").expect("a response")).await.expect("a body");

@@ -120,8 +120,7 @@ impl Stage {
         let service = Service::new("web", spec);
         let speech = Arc::new(Speech { scheme: pair.replica, trust, ..Speech::default() });
         let card = |number| Card { speech: Arc::clone(&speech), ..Card::new(format!("web-{number}"), number) };
-        let member =
-            |(number, addr): (u32, &SocketAddr)| service.replica(card(number), *addr, Readiness::Ready);
+        let member = |(number, addr): (u32, &SocketAddr)| service.replica(card(number), *addr, Readiness::Ready);
         let members: Vec<_> = (1..).zip(addrs).map(member).collect();
         let service = service.with_replicas(members.clone(), members.len());
         let snapshot = Snapshot::of(Arc::new(service.clone()));

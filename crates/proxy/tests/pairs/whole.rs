@@ -20,7 +20,9 @@ pub(crate) async fn small(pair: Pair) {
         let asked = client.send(request("GET", "/some/path?x=y", whole("")));
         let call = replica.call().await;
         assert_eq!((call.request.method().as_str(), call.request.uri().path()), ("GET", "/some/path"));
-        call.answer(Response::builder().status(203).header("x-some", "thing").body(whole("hello")).expect("a response"));
+        call.answer(
+            Response::builder().status(203).header("x-some", "thing").body(whole("hello")).expect("a response"),
+        );
         let reply = read(asked.await.expect("a response")).await.expect("a body");
         assert_eq!((reply.status, reply.field("x-some"), &*reply.text()), (203, Some("thing"), "hello"));
         assert_eq!(reply.field("content-length"), Some("5"));
@@ -83,6 +85,9 @@ pub(crate) async fn empty(pair: Pair) {
     }
     let asked = tokio::spawn(client.send(get()));
     replica.call().await.say(whole("still in step"));
-    assert_eq!(read(asked.await.expect("no panic").expect("a response")).await.expect("a body").text(), "still in step");
+    assert_eq!(
+        read(asked.await.expect("no panic").expect("a response")).await.expect("a body").text(),
+        "still in step"
+    );
     stage.assert_at_peace().await;
 }
