@@ -16,7 +16,7 @@ use h2::client::{Builder, Connection, ResponseFuture};
 use h2::{Reason, RecvStream};
 use http::Response;
 
-use super::lines::{Call, Line, Way};
+use super::lines::{self, Call, Line, Way};
 use super::{Attempt, Download, Failed, Interim, Watch, duplex, judge};
 use crate::answer::Answer;
 use crate::body::{Patience, Piece, Sink, Source, pump};
@@ -284,14 +284,15 @@ fn unanswered(error: &h2::Error, call: &Call) -> Error {
     }
 }
 
-/// Nothing is pushed, and what a replica may send before it is used is bounded as for clients.
+/// Nothing is pushed, and what a replica may send of one body before it is used is bounded as for clients.
 fn builder(limits: &Limits) -> Builder {
     let mut builder = Builder::new();
     builder
         .enable_push(false)
         .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
         .initial_window_size(http2::WINDOW)
-        .initial_connection_window_size(http2::CONNECTION_WINDOW)
+        // Room for all of them: clients that do not read hold up their own responses, and nobody else's on the same line.
+        .initial_connection_window_size(http2::WINDOW * lines::MOST)
         .max_send_buffer_size(http2::SEND_BUFFER);
     builder
 }

@@ -16,6 +16,9 @@ use crate::http2::census::Census;
 /// How long a connection is kept that nobody uses.
 const OLDEST: Duration = Duration::from_secs(60);
 
+/// Requests at a time on one connection, however many more its replica would take.
+pub(super) const MOST: u32 = 128;
+
 /// The connections by replica. No locks: they are a worker's own.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
@@ -127,7 +130,7 @@ impl Shelf {
 impl Line {
     /// RFC 9113 5.1.2: the replica says how many requests it takes at a time.
     fn has_room(&self, name: Option<&str>) -> bool {
-        let most = self.sender.current_max_send_streams();
+        let most = self.sender.current_max_send_streams().min(MOST as usize);
         !self.is_over.get() && self.name.as_deref() == name && self.open.get() < most
     }
 }

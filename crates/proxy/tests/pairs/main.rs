@@ -69,7 +69,7 @@ pairs! {
         broken { within_the_body before_the_head_of_a_get before_the_head_of_a_post }
         refused { graceful_end }
         hold { until_a_replica_is_ready }
-        slow { reader replica_in_reading }
+        slow { reader readers_hold_up_nobody_else replica_in_reading }
         many { at_once }
         websocket { echoes comes_first half_closes is_refused is_cut_when_the_drain_is_over }
         stop { finishes_what_is_open }

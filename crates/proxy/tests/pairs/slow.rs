@@ -64,6 +64,33 @@ pub(crate) async fn reader(pair: Pair) {
     stage.assert_at_peace().await;
 }
 
+/// As many of them as one connection's window would be for (RFC 9113 6.9.1), and more.
+const MANY: usize = 24;
+
+/// Whoever does not read holds up nobody else, though all of them share a connection to the replica where that speaks HTTP/2.
+pub(crate) async fn readers_hold_up_nobody_else(pair: Pair) {
+    let mut replica = Replica::start(pair).await;
+    let stage = Stage::before(pair, &[&replica]);
+    let mut slow = Vec::new();
+    for _ in 0..MANY {
+        let mut client = stage.client().await;
+        let asked = tokio::spawn(client.send(get()));
+        let (sender, body) = pieces();
+        replica.call().await.say(body);
+        let count = Arc::new(AtomicUsize::new(0));
+        let sending = tokio::spawn(send(sender, Arc::clone(&count)));
+        slow.push((client, asked.await.expect("no panic").expect("a response"), sending, count));
+    }
+    for (_, _, _, count) in &slow {
+        stalled(count).await;
+    }
+    let mut client = stage.client().await;
+    let asked = tokio::spawn(client.send(get()));
+    replica.call().await.say(whole("in time"));
+    assert_eq!(read(asked.await.expect("no panic").expect("a response")).await.expect("a body").text(), "in time");
+    slow.iter().for_each(|(_, _, sending, _)| sending.abort());
+}
+
 pub(crate) async fn replica_in_reading(pair: Pair) {
     let mut replica = Replica::start(pair).await;
     let stage = Stage::before(pair, &[&replica]);

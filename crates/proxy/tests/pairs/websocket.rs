@@ -3,17 +3,22 @@
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use divisi_model::speech::Scheme;
 use divisi_model::{Moment, Readiness};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::client::{Body, Client, get, read, request, whole};
 use crate::replica::{Call, Replica};
-use crate::stage::{PATIENCE, Pair, Stage, until};
+use crate::seal::{self, HOST};
+use crate::stage::{Downstream, PATIENCE, Pair, Stage, run, until};
 
 /// RFC 6455 1.3, whose example this is.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -157,6 +162,42 @@ pub(crate) async fn half_closes(pair: Pair) {
     near.read_to_string(&mut heard).await.expect("an end in order");
     assert_eq!(heard, "farewell");
     stage.assert_at_peace().await;
+}
+
+/// The same where the last words and the end of TLS come in one piece, and behind them the end of the connection.
+#[test]
+fn last_words_and_the_end_may_come_together() {
+    let pair = Pair { client: Downstream::Http1InTls, replica: Scheme::Http };
+    run(async move {
+        let mut replica = Replica::start(pair).await;
+        let stage = Stage::before(pair, &[&replica]);
+        let tcp = TcpStream::connect(stage.door()).await.expect("it listens");
+        let connector = TlsConnector::from(seal::client_config(pair.client.protocol(), None));
+        let name = ServerName::try_from(HOST).expect("a name");
+        let mut near = connector.connect(name, BufWriter::new(tcp)).await.expect("it is let in");
+        let head = format!(
+            "GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
+        );
+        near.write_all(head.as_bytes()).await.expect("it goes on");
+        near.flush().await.expect("it goes on");
+        let mut far = take(pair, replica.call().await).await;
+        let mut came = Vec::new();
+        while !came.ends_with(b"\r\n\r\n") {
+            came.push(near.read_u8().await.expect("a response"));
+        }
+        near.write_all(b"last words").await.expect("it goes on");
+        near.shutdown().await.expect("it goes on");
+        let mut heard = String::new();
+        far.read_to_string(&mut heard).await.expect("an end in order");
+        assert_eq!(heard, "last words");
+        far.write_all(b"farewell").await.expect("it goes on");
+        far.shutdown().await.expect("it goes on");
+        heard.clear();
+        near.read_to_string(&mut heard).await.expect("an end in order");
+        assert_eq!(heard, "farewell");
+        stage.assert_at_peace().await;
+    });
 }
 
 pub(crate) async fn is_refused(pair: Pair) {
