@@ -4,7 +4,7 @@ use http_body_util::BodyExt as _;
 
 use crate::client::{get, piece, pieces, read, request, whole};
 use crate::replica::Replica;
-use crate::stage::{PATIENCE, Pair, Stage};
+use crate::stage::{MOMENTS, Pair, Stage};
 
 /// In HTTP/2 the connection lives on; in HTTP/1.1 it ends with the exchange.
 async fn assert_served_anew(stage: &Stage, replica: &mut Replica, client: crate::client::Client) {
@@ -22,7 +22,7 @@ pub(crate) async fn before_the_response(pair: Pair) {
     let asked = tokio::spawn(client.send(get()));
     let (_, mut answer) = replica.call().await.open();
     asked.abort();
-    tokio::time::timeout(PATIENCE, answer.unwanted()).await.expect("the replica sees it");
+    tokio::time::timeout(MOMENTS, answer.unwanted()).await.expect("the replica sees it");
     assert!(replica.is_left_alone(), "nobody asks again for who has left");
     assert_served_anew(&stage, &mut replica, client).await;
 }
@@ -39,7 +39,7 @@ pub(crate) async fn within_the_response(pair: Pair) {
     assert_eq!(piece(response.body_mut()).await, "some");
     drop(response);
     let unwanted = async { while sender.send_data("more".into()).await.is_ok() {} };
-    tokio::time::timeout(PATIENCE, unwanted).await.expect("the replica sees it");
+    tokio::time::timeout(MOMENTS, unwanted).await.expect("the replica sees it");
     assert_served_anew(&stage, &mut replica, client).await;
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn within_the_upload(pair: Pair) {
     let mut body = asked_of.into_body();
     assert_eq!(piece(&mut body).await, "some");
     sender.abort(std::io::Error::other("given up"));
-    let rest = tokio::time::timeout(PATIENCE, body.frame()).await.expect("the replica sees it");
+    let rest = tokio::time::timeout(MOMENTS, body.frame()).await.expect("the replica sees it");
     assert!(matches!(rest, Some(Err(_))), "it must not look complete");
     assert!(asked.await.expect("no panic").is_err());
     drop(answer);

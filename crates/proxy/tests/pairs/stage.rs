@@ -19,6 +19,9 @@ use crate::support::{self, Proxy};
 /// How long anything may take that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long the end of one side may take to reach the other, on a machine with much else to do.
+pub(crate) const MOMENTS: Duration = Duration::from_secs(5);
+
 /// What a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Downstream {
