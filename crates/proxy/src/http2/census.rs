@@ -200,6 +200,31 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn settings_have_come_with_the_last_byte_of_the_first_frame() {
+        for length in [0, 12] {
+            let census = Census::new(true);
+            let mut bytes = vec![b'P'; PREFACE];
+            bytes.extend(frame(SETTINGS, length));
+            let (last, before) = bytes.split_last().expect("bytes");
+            let mut settled = std::pin::pin!(census.settled());
+            for byte in before {
+                census.read(&[*byte]);
+                assert!(is_pending(&mut settled).await, "{length}");
+            }
+            census.read(&[*last]);
+            settled.await;
+            census.settled().await;
+        }
+    }
+
+    async fn is_pending(waiting: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+        std::future::poll_fn(|context| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut *waiting).poll(context).is_pending())
+        })
+        .await
+    }
+
     #[test]
     fn data_is_free_and_nothing_at_all_is_not() {
         let census = Census::new(false);
