@@ -31,5 +31,5 @@ ENTRYPOINT ["/divisi", "echo"]
 FROM program AS divisi
 LABEL org.opencontainers.image.title="divisi" \
       org.opencontainers.image.description="A reverse proxy and load balancer for scaled Docker Compose services"
-EXPOSE 8080
+EXPOSE 8080 8443
 ENTRYPOINT ["/divisi"]

@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut wish = understand(&words, &Spec::default(), &Reader::default());
     let known = wish.middlewares.clone();
     for route in &mut wish.routes {
-        apply(route, &|name| known.iter().find(|middleware| middleware.name == name), &[]);
+        apply(route, |name: &str| known.iter().find(|middleware| middleware.name == name).cloned(), &[], true);
     }
     assert!(wish.verdicts.len() <= labels.len() + environment.len(), "one verdict on each");
     for verdict in &wish.verdicts {

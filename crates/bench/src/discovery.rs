@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::Result;
 use crate::histogram::Histogram;
 use crate::process::{Launch, Ports, Running};
-use crate::{machine, report, run};
+use crate::{client, machine, report};
 
 /// What cannot be waited for this long will not come.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -130,7 +130,7 @@ impl Stage {
         let launch = Launch::new(std::env::current_exe()?, &format!("origin --listen {everywhere}"));
         let mut origin = Running::start(&launch, 1, &dir.path().join("origin.log"))?;
         let here = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        origin.wait(|| run::answers(here))?;
+        origin.wait(|| client::answers(here))?;
 
         let engine = FakeEngine::new();
         let mut ids = Vec::new();
@@ -148,12 +148,12 @@ impl Stage {
     }
 
     fn start_program(&self, divisi: &Path) -> Result<Start> {
-        let args = format!("serve --listen {} --workers 1 --service web --project shop", self.listen);
+        let args = format!("serve --listen {} --listen-tls off --workers 1 --service web --project shop", self.listen);
         let mut launch = Launch::new(divisi, &args);
         launch.env = vec![("DOCKER_HOST", self.engine.docker_host())];
         let started = Instant::now();
         let mut program = Running::start(&launch, 0, &self.dir.path().join("divisi.log"))?;
-        program.wait(|| run::answers(self.listen))?;
+        program.wait(|| client::answers(self.listen))?;
         let (first_answer, peak_then_kib) = (started.elapsed(), program.peak_kib());
         sleep(Duration::from_secs(3));
         Ok(Start { first_answer, peak_then_kib, peak_later_kib: program.peak_kib() })

@@ -3,6 +3,10 @@
 use std::fs;
 use std::process::Command;
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use crate::Result;
+
 /// One line per fact, in the order in which a reader asks.
 pub(crate) fn facts() -> Vec<(&'static str, String)> {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -26,6 +30,16 @@ pub(crate) fn facts() -> Vec<(&'static str, String)> {
 pub(crate) fn cores() -> usize {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     cpuinfo.lines().filter(|line| line.starts_with("processor")).count()
+}
+
+/// Keeps this thread, and those it starts, off core 0, which is the proxy's.
+///
+/// # Errors
+/// When there is no other.
+pub(crate) fn stay_off_the_proxys_core() -> Result<()> {
+    let mut others = CpuSet::new();
+    (1..cores()).for_each(|core| others.set(core));
+    Ok(sched_setaffinity(None, &others).map_err(|error| format!("two cores are needed: {error}"))?)
 }
 
 /// The date and time for a file's name.

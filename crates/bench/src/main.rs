@@ -8,12 +8,15 @@
 //! | module | job |
 //! |---|---|
 //! | [`run`] | goes through cases, rounds and proxies, and writes the result |
+//! | [`idle`] | what a connection costs that rests |
 //! | [`discovery`] | how fast what happens in Docker reaches the request's way |
 //! | [`tail`] | what one slow replica does to the slowest requests |
 //! | [`case`] | what is asked of a proxy |
 //! | [`relay`] | the floor: copies bytes, parses nothing |
 //! | [`origin`] | the replica behind every proxy |
 //! | [`load`] | the clients, and the measurement itself |
+//! | [`client`] | one that takes its time: asks whether a proxy speaks what it should, keeps connections that rest |
+//! | [`tls`] | the certificate that every proxy shows, and what our clients offer |
 //! | [`peers`] | which proxies there are, and how each is started |
 //! | [`process`] | children that never outlive us, and what memory they took |
 //! | [`cpu`] | CPU time of other processes |
@@ -21,9 +24,11 @@
 #![expect(clippy::print_stderr, reason = "a tool for the terminal: the result goes to stdout, progress beside it")]
 
 mod case;
+mod client;
 mod cpu;
 mod discovery;
 mod histogram;
+mod idle;
 mod load;
 mod machine;
 mod measurement;
@@ -34,6 +39,7 @@ mod relay;
 mod report;
 mod run;
 mod tail;
+mod tls;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -51,6 +57,8 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 enum Command {
     /// Measures every proxy found, side by side.
     Run(run::Options),
+    /// Measures the memory of connections that rest, for every proxy found.
+    Idle(idle::Options),
     /// The floor: a single-threaded relay that parses nothing.
     Relay {
         /// Where clients connect.
@@ -77,6 +85,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Run(options) => run::run(&options),
+        Command::Idle(options) => idle::run(&options),
         Command::Discovery(options) => discovery::run(&options),
         Command::Tail(options) => tail::run(&options),
         Command::Relay { listen, to } => relay::serve(listen, to),

@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 use slab::Slab;
 
 use crate::Result;
-use crate::case::{CASES, UPLOADED};
+use crate::case::{CASES, UPLOADED, Wire};
 
 /// Bytes read at once.
 const BUFFER: usize = 64 << 10;
@@ -32,7 +32,8 @@ struct Answers {
 impl Answers {
     fn new() -> Self {
         let both = |status: &str, size: usize| [answer(status, size, false), answer(status, size, true)];
-        let downloads = CASES.iter().filter(|case| case.upload == 0);
+        // A case inside TLS asks for what another one asks for in the clear: the first one counts.
+        let downloads = CASES.iter().filter(|case| case.upload == 0 && case.wire == Wire::Http1);
         Self {
             by_path: downloads.map(|case| (case.path, both("200 OK", case.download))).collect(),
             uploaded: both("200 OK", UPLOADED),

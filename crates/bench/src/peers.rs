@@ -11,11 +11,12 @@ use std::process::Command;
 use clap::ValueEnum;
 
 use crate::Result;
+use crate::case::Wire;
 use crate::machine;
-use crate::process::Launch;
+use crate::process::{Launch, Ports, open_files};
 
 /// A proxy that can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Peer {
     /// The floor that every ratio is taken to.
     Relay,
@@ -43,6 +44,42 @@ pub(crate) struct Found {
     program: PathBuf,
 }
 
+/// Where a proxy stands, and what it has to make room for.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    /// What the next client to come will speak.
+    pub(crate) wire: Wire,
+    /// Clients with HTTP/1.1 in the clear.
+    pub(crate) clear: SocketAddr,
+    /// Clients with HTTP/2 in the clear.
+    pub(crate) h2c: SocketAddr,
+    /// Clients with TLS.
+    pub(crate) tls: SocketAddr,
+    /// The replica.
+    pub(crate) origin: SocketAddr,
+    /// How many client connections there may be.
+    pub(crate) connections: usize,
+    /// Takes its configuration, and has the certificate.
+    pub(crate) dir: &'a Path,
+}
+
+impl<'a> Site<'a> {
+    /// A site on ports of its own.
+    ///
+    /// # Errors
+    /// When there are none left.
+    pub(crate) fn new(
+        wire: Wire,
+        origin: SocketAddr,
+        connections: usize,
+        ports: &mut Ports,
+        dir: &'a Path,
+    ) -> Result<Self> {
+        let (clear, h2c, tls) = (ports.next()?, ports.next()?, ports.next()?);
+        Ok(Self { wire, clear, h2c, tls, origin, connections, dir })
+    }
+}
+
 impl Peer {
     /// Its name in options and results.
     pub(crate) fn name(self) -> &'static str {
@@ -55,6 +92,11 @@ impl Peer {
             Self::Caddy => "caddy",
             Self::Go => "go",
         }
+    }
+
+    /// Whether it is made for such clients at all.
+    pub(crate) fn understands(self, wire: Wire) -> bool {
+        self != Self::Relay || wire == Wire::Http1
     }
 
     /// Looks for it on this machine; `dir` takes what has to be built for it.
@@ -80,42 +122,45 @@ impl Peer {
 }
 
 impl Found {
-    /// How to start it between `listen` and `origin`; its configuration is written into `dir`.
+    /// Where its clients of this site knock.
+    pub(crate) fn door(&self, site: &Site<'_>) -> SocketAddr {
+        match site.wire {
+            Wire::Https | Wire::H2 => site.tls,
+            // It tells them apart by their first bytes.
+            Wire::H2c if self.peer == Peer::Divisi => site.clear,
+            Wire::H2c => site.h2c,
+            Wire::Http1 => site.clear,
+        }
+    }
+
+    /// How to start it; its configuration is written into the site's folder.
     ///
     /// # Errors
     /// When the configuration cannot be written.
-    pub(crate) fn launch(&self, listen: SocketAddr, origin: SocketAddr, dir: &Path) -> Result<Launch> {
-        let write = |name: &str, template: &str| -> Result<String> {
-            let text = template
-                .replace("@LISTEN@", &listen.to_string())
-                .replace("@LISTEN_PORT@", &listen.port().to_string())
-                .replace("@ORIGIN@", &origin.to_string())
-                .replace("@ORIGIN_PORT@", &origin.port().to_string())
-                .replace("@DIR@", &dir.display().to_string());
-            let file = dir.join(name);
-            fs::write(&file, text)?;
-            Ok(file.display().to_string())
-        };
+    pub(crate) fn launch(&self, site: &Site<'_>) -> Result<Launch> {
+        let Site { clear, h2c, tls, origin, dir, .. } = site;
         let args = match self.peer {
-            Peer::Relay => format!("relay --listen {listen} --to {origin}"),
-            Peer::Divisi => format!("serve --listen {listen} --replica {origin} --workers 1 --access-log off"),
-            Peer::Go => format!("{listen} {origin}"),
+            Peer::Relay => format!("relay --listen {clear} --to {origin}"),
+            Peer::Divisi => divisi(site),
+            Peer::Go => {
+                let certificates = dir.join("certificates");
+                let file = |name| certificates.join(name).display().to_string();
+                format!("{clear} {h2c} {tls} {} {} {origin}", file("app.test.crt"), file("app.test.key"))
+            }
             Peer::Nginx => {
-                format!(
-                    "-e stderr -p {} -c {}",
-                    dir.display(),
-                    write("nginx.conf", include_str!("../../../bench/peers/nginx.conf"))?
-                )
+                let config = site.write("nginx.conf", include_str!("../../../bench/peers/nginx.conf"))?;
+                format!("-e stderr -p {} -c {config}", dir.display())
             }
             Peer::Haproxy => {
-                format!("-db -q -f {}", write("haproxy.cfg", include_str!("../../../bench/peers/haproxy.cfg"))?)
+                let config = site.write("haproxy.cfg", include_str!("../../../bench/peers/haproxy.cfg"))?;
+                format!("-db -q -f {config}")
             }
             Peer::Envoy => {
-                let config = write("envoy.yaml", include_str!("../../../bench/peers/envoy.yaml"))?;
+                let config = site.write("envoy.yaml", include_str!("../../../bench/peers/envoy.yaml"))?;
                 format!("--concurrency 1 --disable-hot-restart --log-level error -c {config}")
             }
             Peer::Caddy => {
-                let config = write("Caddyfile", include_str!("../../../bench/peers/Caddyfile"))?;
+                let config = site.write("Caddyfile", include_str!("../../../bench/peers/Caddyfile"))?;
                 format!("run --adapter caddyfile --config {config}")
             }
         };
@@ -126,6 +171,40 @@ impl Found {
         }
         Ok(launch)
     }
+}
+
+impl Site<'_> {
+    fn write(&self, name: &str, template: &str) -> Result<String> {
+        let text = template
+            .replace("@LISTEN@", &self.clear.to_string())
+            .replace("@LISTEN_PORT@", &self.clear.port().to_string())
+            .replace("@LISTEN_H2C@", &self.h2c.to_string())
+            .replace("@LISTEN_H2C_PORT@", &self.h2c.port().to_string())
+            .replace("@LISTEN_TLS@", &self.tls.to_string())
+            .replace("@LISTEN_TLS_PORT@", &self.tls.port().to_string())
+            .replace("@ORIGIN@", &self.origin.to_string())
+            .replace("@ORIGIN_PORT@", &self.origin.port().to_string())
+            .replace("@CONNECTIONS@", &self.connections.to_string())
+            .replace("@OPEN_FILES@", &open_files().to_string())
+            .replace("@DIR@", &self.dir.display().to_string());
+        let file = self.dir.join(name);
+        fs::write(&file, text)?;
+        Ok(file.display().to_string())
+    }
+}
+
+fn divisi(site: &Site<'_>) -> String {
+    let Site { wire, clear, tls, origin, connections, dir, .. } = site;
+    let mut args = format!("serve --listen {clear} --replica {origin} --workers 1 --access-log off");
+    // The time outlasts the measurement of idle connections.
+    args += &format!(" --max-connections {connections} --idle-timeout 600s");
+    if wire.is_tls() {
+        let (certificates, data) = (dir.join("certificates"), dir.join("data"));
+        args += &format!(" --listen-tls {tls} --certificates {} --data {}", certificates.display(), data.display());
+    } else {
+        args += " --listen-tls off";
+    }
+    args
 }
 
 fn on_path(name: &str) -> Result<PathBuf> {

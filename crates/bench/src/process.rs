@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::Result;
 
@@ -63,22 +63,24 @@ impl Running {
         Ok(Self { child, log: log.to_owned() })
     }
 
-    /// Waits until `ready` says so.
+    /// Waits until `ready` finds nothing wrong any more.
     ///
     /// # Errors
-    /// When the child ends before, or takes longer than 15 s; with the end of what it printed.
-    pub(crate) fn wait(&mut self, ready: impl Fn() -> bool) -> Result<()> {
+    /// When the child ends before, or takes longer than 15 s; with what was wrong, and the end of what it printed.
+    pub(crate) fn wait(&mut self, ready: impl Fn() -> Result<()>) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(15);
+        let mut wrong = String::new();
         while Instant::now() < deadline {
-            if ready() {
-                return Ok(());
+            match ready() {
+                Ok(()) => return Ok(()),
+                Err(error) => wrong = error.to_string(),
             }
             if let Some(status) = self.child.try_wait()? {
                 return Err(format!("ended with {status}: {}", self.last_words()).into());
             }
             sleep(Duration::from_millis(5));
         }
-        Err(format!("not ready after 15 s: {}", self.last_words()).into())
+        Err(format!("not ready after 15 s: {wrong}; {}", self.last_words()).into())
     }
 
     /// The child and all its descendants.
@@ -88,12 +90,29 @@ impl Running {
 
     /// The most memory the family has had resident, in KiB, each counted by itself.
     pub(crate) fn peak_kib(&self) -> u64 {
-        let peak = |pid| peak_kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?);
+        let peak = |pid| kib(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:");
         self.family().into_iter().filter_map(peak).sum()
     }
 
+    /// What the family has resident now, in KiB, each counted by itself.
+    ///
+    /// # Errors
+    /// When one of them is gone.
+    pub(crate) fn resident_kib(&self) -> Result<u64> {
+        let resident = |pid| -> Result<u64> {
+            // Exact, which the figures in `status` are not.
+            let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+            Ok(kib(&text, "Rss:").ok_or_else(|| format!("no Rss in {text:?}"))?)
+        };
+        self.family().into_iter().map(resident).sum()
+    }
+
+    /// What it complained of, or else the end of what it printed.
     fn last_words(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
+        if let Some(complaint) = text.lines().find(|line| line.contains("error")) {
+            return complaint.to_owned();
+        }
         let lines: Vec<_> = text.lines().rev().take(3).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
     }
@@ -155,9 +174,24 @@ fn family(pid: u32, parents: &HashMap<u32, u32>) -> Vec<u32> {
     members
 }
 
-fn peak_kib(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// The figure behind a name that the kernel gives in KiB.
+fn kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// Raises the number of files that we, and whom we start, may have open, as far as it goes.
+///
+/// # Errors
+/// When the system does not let us.
+pub(crate) fn raise_open_files() -> Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
+}
+
+/// How many files we, and whom we start, may have open.
+pub(crate) fn open_files() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(1 << 20)
 }
 
 /// Addresses to listen on, each given once: what is left of the last proxy's connections never meets the next one.
@@ -200,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_kernels_lines_are_read() {
-        assert_eq!(peak_kib("Name:\tx\nVmHWM:\t    1234 kB\nVmRSS:\t 1000 kB\n"), Some(1234));
+        assert_eq!(kib("Name:\tx\nVmHWM:\t    1234 kB\nVmRSS:\t 1000 kB\n", "VmHWM:"), Some(1234));
         assert_eq!(parent("17 (a) b (c) S 42 17 17"), Some(42));
     }
 

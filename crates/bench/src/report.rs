@@ -1,8 +1,10 @@
 //! From the figures of all rounds to tables: Markdown for the reader, CSV for whoever wants to reckon again.
 //!
-//! Every figure is a median over rounds. A ratio is taken within a round, to the relay measured moments before or after,
-//! and only then the median is taken: what slows the machine down for a while slows both.
+//! Every figure is a median over rounds. A ratio is taken within a round, to the reference measured moments before or after,
+//! and only then the median is taken: what slows the machine down for a while slows both. The reference is the relay, and
+//! divisi itself where the relay has nothing to say.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -34,78 +36,97 @@ pub(crate) struct Sample {
     pub(crate) peak_kib: u64,
 }
 
-const HEADER: &str = "\
-| proxy | requests/s | to relay | CPU µs/request | **to relay** | lowest–highest | p50 µs | p99 µs | p99.9 µs | peak MiB | core used | errors |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
-";
-
 /// The tables of these cases, one for each.
 pub(crate) fn tables(rows: &[Row], cases: &[&Case], peers: &[Peer]) -> String {
     let mut text = String::new();
     for case in cases {
         let of_case: Vec<_> = rows.iter().filter(|row| row.case.name == case.name).collect();
-        text += &format!("\n## {}\n\n{}\n\n{HEADER}", case.name, case.title);
-        for &peer in peers {
-            text += &line(&of_case, peer);
+        text += &format!("\n## {}\n\n{}\n\n{}", case.name, case.title, header(case.reference()));
+        for &peer in peers.iter().filter(|peer| peer.understands(case.wire)) {
+            text += &line(&of_case, peer, case.reference());
         }
-        text += &troubles(&of_case);
+        text += &troubles(&of_case, peers);
     }
     text
 }
 
-fn line(rows: &[&Row], peer: Peer) -> String {
+fn header(reference: Peer) -> String {
+    let to = format!("to {}", reference.name());
+    format!(
+        "| proxy | requests/s | {to} | CPU µs/request | **{to}** | lowest–highest | per core and s | p50 µs | p99 µs \
+         | p99.9 µs | peak MiB | core used | errors |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+    )
+}
+
+fn line(rows: &[&Row], peer: Peer, reference: Peer) -> String {
     let samples: Vec<_> = samples(rows, peer).collect();
     if samples.is_empty() {
-        return format!("| {} | not measured | | | | | | | | | | |\n", peer.name());
+        return format!("| {} | not measured | | | | | | | | | | | |\n", peer.name());
     }
     let figure = |of: &dyn Fn(&Sample) -> f64| median(samples.iter().map(|(_, sample)| of(sample)).collect());
     let window = |of: &dyn Fn(&Measurement) -> f64| figure(&|sample| of(&sample.measurement));
-    let throughput = to_relay(rows, peer, &Measurement::requests_per_second);
-    let cpu = to_relay(rows, peer, &Measurement::cpu_us_per_request);
-    let spread = cpu.first().zip(cpu.last()).map(|(low, high)| format!("{low:.2}–{high:.2}")).unwrap_or_default();
-    let ratio = |ratios: Vec<f64>| if ratios.is_empty() { String::new() } else { format!("{:.2}", median(ratios)) };
+    // Whoever else's clients asked, it does not say.
+    let latency = |ns: f64| if ns > 0.0 { format!("{:.0}", ns / 1e3) } else { "–".to_owned() };
+    let ratio =
+        |ratios: &[f64]| if ratios.is_empty() { "–".to_owned() } else { format!("{:.2}", median(ratios.to_vec())) };
+    let throughput = ratios(rows, peer, reference, &Measurement::requests_per_second);
+    let cpu = ratios(rows, peer, reference, &Measurement::cpu_us_per_request);
     let errors: u64 = samples.iter().map(|(_, sample)| sample.measurement.errors).sum();
     format!(
-        "| {} | {:.0} | {} | {:.1} | **{}** | {spread} | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} % | {errors} |\n",
+        "| {} | {:.0} | {} | {:.1} | **{}** | {} | {:.0} | {} | {} | {} | {:.1} | {:.0} % | {errors} |\n",
         peer.name(),
         window(&Measurement::requests_per_second),
-        ratio(throughput),
+        ratio(&throughput),
         window(&Measurement::cpu_us_per_request),
-        ratio(cpu),
-        window(&|window| window.p50_ns as f64 / 1e3),
-        window(&|window| window.p99_ns as f64 / 1e3),
-        window(&|window| window.p999_ns as f64 / 1e3),
+        ratio(&cpu),
+        spread(&cpu),
+        window(&|window| 1e6 / window.cpu_us_per_request()),
+        latency(window(&|window| window.p50_ns as f64)),
+        latency(window(&|window| window.p99_ns as f64)),
+        latency(window(&|window| window.p999_ns as f64)),
         figure(&|sample| sample.peak_kib as f64 / 1024.0),
         window(&Measurement::busy_percent),
     )
+}
+
+/// The first and the last of values in rising order.
+pub(crate) fn spread(rising: &[f64]) -> String {
+    rising.first().zip(rising.last()).map(|(low, high)| format!("{low:.2}–{high:.2}")).unwrap_or_default()
 }
 
 fn samples<'a>(rows: &'a [&Row], peer: Peer) -> impl Iterator<Item = (usize, &'a Sample)> {
     rows.iter().filter(move |row| row.peer == peer).filter_map(|row| Some((row.round, row.outcome.as_ref().ok()?)))
 }
 
-/// A figure's ratio to the relay's in the same round, of every round that has both, in rising order.
-fn to_relay(rows: &[&Row], peer: Peer, of: &dyn Fn(&Measurement) -> f64) -> Vec<f64> {
-    let relay = |round| samples(rows, Peer::Relay).find(|&(other, _)| other == round);
-    let ratio = |(round, sample): (usize, &Sample)| Some(of(&sample.measurement) / of(&relay(round)?.1.measurement));
+/// A figure's ratio to the reference's in the same round, of every round that has both, in rising order.
+fn ratios(rows: &[&Row], peer: Peer, reference: Peer, of: &dyn Fn(&Measurement) -> f64) -> Vec<f64> {
+    let reference = |round| samples(rows, reference).find(|&(other, _)| other == round);
+    let ratio =
+        |(round, sample): (usize, &Sample)| Some(of(&sample.measurement) / of(&reference(round)?.1.measurement));
     let mut ratios: Vec<_> = samples(rows, peer).filter_map(ratio).collect();
     ratios.sort_by(f64::total_cmp);
     ratios
 }
 
 /// One line for everything that went wrong, so that no table looks better than the run was.
-fn troubles(rows: &[&Row]) -> String {
-    let trouble = |row: &&Row| match &row.outcome {
+fn troubles(rows: &[&Row], peers: &[Peer]) -> String {
+    let trouble = |row: &Row| match &row.outcome {
         Ok(sample) if sample.measurement.errors == 0 => None,
         Ok(Sample { measurement, .. }) => {
             Some(format!("{} errors, first: {}", measurement.errors, measurement.first_error))
         }
-        Err(error) => Some(format!("not measured: {error}")),
+        Err(error) => Some(format!("not measured: {}", error.replace('\n', " "))),
     };
     let mut text = String::new();
-    for row in rows {
-        if let Some(trouble) = trouble(row) {
-            text += &format!("\n- {}, round {}: {trouble}", row.peer.name(), row.round);
+    for &peer in peers {
+        let mut rounds: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.peer == peer) {
+            if let Some(trouble) = trouble(row) {
+                rounds.entry(trouble).or_default().push(row.round.to_string());
+            }
+        }
+        for (trouble, rounds) in rounds {
+            text += &format!("\n- {}, round {}: {trouble}", peer.name(), rounds.join(", "));
         }
     }
     if !text.is_empty() {
@@ -139,7 +160,8 @@ pub(crate) fn csv(rows: &[Row]) -> String {
     text
 }
 
-fn quoted(text: &str) -> String {
+/// A field of a CSV file.
+pub(crate) fn quoted(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("\"{}\"", text.replace('"', "\"\"").replace('\n', " ")) }
 }
 
@@ -190,8 +212,8 @@ mod tests {
         let rows = [(1, 10, 20), (2, 100, 110), (3, 20, 30)]
             .map(|(n, a, b)| [row(Peer::Relay, n, a, 0), row(Peer::Nginx, n, b, 0)]);
         let rows: Vec<_> = rows.iter().flatten().collect();
-        assert_eq!(to_relay(&rows, Peer::Nginx, &Measurement::cpu_us_per_request), [1.1, 1.5, 2.0]);
-        assert!(line(&rows, Peer::Nginx).contains("| **1.50** | 1.10–2.00 |"));
+        assert_eq!(ratios(&rows, Peer::Nginx, Peer::Relay, &Measurement::cpu_us_per_request), [1.1, 1.5, 2.0]);
+        assert!(line(&rows, Peer::Nginx, Peer::Relay).contains("| **1.50** | 1.10–2.00 |"));
     }
 
     #[test]

@@ -3,22 +3,23 @@
 //! Rounds are interleaved, A B C A B C: what drifts on a shared machine drifts under all alike. Every proxy is started anew
 //! for each measurement, so its peak memory belongs to the case, and no measurement inherits another's connections.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tempfile::TempDir;
 
-use crate::case::{CASES, Case};
-use crate::machine;
+use crate::case::{CASES, Case, Wire};
 use crate::measurement::Measurement;
-use crate::peers::{Found, Peer};
-use crate::process::{Launch, Ports, Running};
+use crate::peers::{Found, Peer, Site};
+use crate::process::{Launch, Ports, Running, raise_open_files};
 use crate::report::{self, Row, Sample};
-use crate::{Error, Result};
+use crate::{Error, Result, client, machine, tls};
+
+/// For how many clients there is room: some more than the largest case has.
+const ROOM: usize = 4096;
 
 /// What to measure, how long, and where to put it.
 #[derive(Debug, Args)]
@@ -57,6 +58,8 @@ struct Bench<'a> {
     dir: TempDir,
     ports: Ports,
     origin: SocketAddr,
+    /// Who does not speak what, and why: asked once, not in every round.
+    unable: HashMap<(Peer, Wire), String>,
 }
 
 /// Measures, prints and writes.
@@ -66,16 +69,15 @@ struct Bench<'a> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let cores = cores(&options.cores)?;
     let dir = tempfile::Builder::new().prefix("divisi-bench-").tempdir()?;
-    let found = find(options, dir.path())?;
+    tls::issue(dir.path())?;
+    raise_open_files()?;
+    let found = find(options.divisi.as_ref(), &options.proxies, dir.path())?;
     let cases = if options.only.is_empty() { CASES.iter().collect() } else { options.only.clone() };
     let mut ports = Ports::new();
     let origin = ports.next()?;
-    let ours = std::env::current_exe()?;
-    let launch = Launch::new(ours, &format!("origin --listen {origin}"));
-    let mut replica = Running::start(&launch, cores[2], &dir.path().join("origin.log"))?;
-    replica.wait(|| answers(origin))?;
+    let _replica = start_origin(origin, cores[2], dir.path())?;
 
-    let mut bench = Bench { options, cores, dir, ports, origin };
+    let mut bench = Bench { options, cores, dir, ports, origin, unable: HashMap::new() };
     let rows = bench.measure_all(&cases, &found.proxies);
     let peers: Vec<_> = found.proxies.iter().map(|found| found.peer).collect();
     let text = bench.heading(&found) + &report::tables(&rows, &cases, &peers);
@@ -85,15 +87,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// What was found on this machine, and what not.
 #[derive(Debug)]
-struct Proxies {
-    proxies: Vec<Found>,
+pub(crate) struct Proxies {
+    /// In the order in which they are measured.
+    pub(crate) proxies: Vec<Found>,
     missing: Vec<String>,
 }
 
-fn find(options: &Options, dir: &Path) -> Result<Proxies> {
+/// Looks for the proxies that are wanted, all there are if none is named; `divisi` is the one beside us unless given.
+///
+/// # Errors
+/// When there is none of them.
+pub(crate) fn find(divisi: Option<&PathBuf>, wanted: &[Peer], dir: &Path) -> Result<Proxies> {
     let beside = std::env::current_exe()?.with_file_name("divisi");
-    let divisi = options.divisi.as_ref().unwrap_or(&beside);
-    let wanted = if options.proxies.is_empty() { Peer::value_variants() } else { &options.proxies };
+    let divisi = divisi.unwrap_or(&beside);
+    let wanted = if wanted.is_empty() { Peer::value_variants() } else { wanted };
     let (mut proxies, mut missing) = (Vec::new(), Vec::new());
     for peer in wanted {
         match peer.find(divisi, dir) {
@@ -103,6 +110,40 @@ fn find(options: &Options, dir: &Path) -> Result<Proxies> {
     }
     missing.iter().for_each(|line| eprintln!("skipped {line}"));
     if proxies.is_empty() { Err("no proxy to measure".into()) } else { Ok(Proxies { proxies, missing }) }
+}
+
+impl Proxies {
+    /// Their versions and who is missing, as lines of a result's heading.
+    pub(crate) fn lines(&self) -> String {
+        let versions = self.proxies.iter().map(|proxy| format!("- {}: {}\n", proxy.peer.name(), proxy.version));
+        versions.chain(self.missing.iter().map(|line| format!("- not measured: {line}\n"))).collect()
+    }
+}
+
+/// Starts the replica behind every proxy.
+///
+/// # Errors
+/// When it does not come up.
+pub(crate) fn start_origin(listen: SocketAddr, core: usize, dir: &Path) -> Result<Running> {
+    let launch = Launch::new(std::env::current_exe()?, &format!("origin --listen {listen}"));
+    let mut origin = Running::start(&launch, core, &dir.join("origin.log"))?;
+    origin.wait(|| client::answers(listen))?;
+    Ok(origin)
+}
+
+/// Starts a proxy and waits until it answers as the site's clients will ask.
+///
+/// # Errors
+/// When it does not come up, or does not speak what it should.
+pub(crate) fn start_proxy(found: &Found, site: &Site<'_>, core: usize) -> Result<Running> {
+    let log = site.dir.join(format!("{}.log", found.peer.name()));
+    let mut proxy = Running::start(&found.launch(site)?, core, &log)?;
+    let door = found.door(site);
+    proxy.wait(|| match site.wire {
+        Wire::Http1 => client::answers(door),
+        wire => client::probe(door, wire, site.dir),
+    })?;
+    Ok(proxy)
 }
 
 /// The cores of proxy, load and origin.
@@ -120,7 +161,7 @@ impl Bench<'_> {
         let mut rows = Vec::new();
         for &case in cases {
             for round in 1..=usize::from(self.options.rounds) {
-                for found in proxies {
+                for found in proxies.iter().filter(|found| found.peer.understands(case.wire)) {
                     let outcome = self.measure(case, found).map_err(|error: Error| error.to_string());
                     eprintln!("{} round {round} {}: {}", case.name, found.peer.name(), in_short(&outcome));
                     rows.push(Row { case, peer: found.peer, round, outcome });
@@ -131,19 +172,24 @@ impl Bench<'_> {
     }
 
     fn measure(&mut self, case: &Case, found: &Found) -> Result<Sample> {
+        if let Some(reason) = self.unable.get(&(found.peer, case.wire)) {
+            return Err(reason.clone().into());
+        }
         let [proxy_core, load_core, _] = self.cores;
-        let listen = self.ports.next()?;
-        let launch = found.launch(listen, self.origin, self.dir.path())?;
-        let log = self.dir.path().join(format!("{}.log", found.peer.name()));
-        let mut proxy = Running::start(&launch, proxy_core, &log)?;
-        proxy.wait(|| answers(listen))?;
+        let dir = self.dir.path();
+        let site = Site::new(case.wire, self.origin, ROOM, &mut self.ports, dir)?;
+        let proxy = start_proxy(found, &site, proxy_core).inspect_err(|error| {
+            self.unable.insert((found.peer, case.wire), error.to_string());
+        })?;
 
         let family: Vec<_> = proxy.family().iter().map(u32::to_string).collect();
         let Options { warmup, seconds, .. } = self.options;
         let args = format!(
-            "load --to {listen} --case {} --warmup {warmup} --seconds {seconds} --cpu-of {}",
+            "load --to {} --case {} --warmup {warmup} --seconds {seconds} --cpu-of {} --dir {}",
+            found.door(&site),
             case.name,
-            family.join(",")
+            family.join(","),
+            dir.display()
         );
         let mut load = Launch::new(std::env::current_exe()?, &args).pinned(load_core);
         let output = load.stderr(Stdio::piped()).output()?;
@@ -160,33 +206,14 @@ impl Bench<'_> {
     fn heading(&self, found: &Proxies) -> String {
         let [proxy, load, origin] = self.cores;
         let Options { rounds, seconds, warmup, .. } = self.options;
-        let mut text = "# HTTP/1.1, divisi beside its peers\n\n".to_owned();
+        let mut text = "# HTTP and HTTPS, divisi beside its peers\n\n".to_owned();
         for (name, fact) in machine::facts() {
             text += &format!("- {name}: {fact}\n");
         }
         text += &format!("- Cores: proxy {proxy}, load {load}, origin {origin}\n");
         text += &format!("- Medians of {rounds} interleaved rounds, {seconds} s each after {warmup} s of warm-up\n");
-        for proxy in &found.proxies {
-            text += &format!("- {}: {}\n", proxy.peer.name(), proxy.version);
-        }
-        for line in &found.missing {
-            text += &format!("- not measured: {line}\n");
-        }
-        text
+        text + &found.lines()
     }
-}
-
-/// Whether a proxy, or the origin itself, gives a right answer now.
-pub(crate) fn answers(address: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        stream.write_all(b"GET /128 HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
 fn in_short(outcome: &Result<Sample, String>) -> String {

@@ -11,7 +11,14 @@ use crate::disk::{Stamp, read};
 pub(crate) struct Authorities {
     /// Where relative paths begin.
     folder: PathBuf,
-    seen: BTreeMap<Arc<str>, Option<Stamp>>,
+    seen: BTreeMap<Arc<str>, Seen>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    stamp: Option<Stamp>,
+    /// Why it could not be read.
+    error: Option<String>,
 }
 
 /// What is in such a file, or why that is not known.
@@ -22,15 +29,22 @@ impl Authorities {
         Self { folder: folder.unwrap_or_default(), seen: BTreeMap::new() }
     }
 
-    /// Those of `wanted` that were not looked at before, or have changed since.
+    /// Those of `wanted` that were not looked at before, or have changed since. What could not be read is tried again.
     pub(crate) fn look(&mut self, wanted: &BTreeSet<Arc<str>>) -> Vec<Read> {
         self.seen.retain(|file, _| wanted.contains(file));
         let mut changed = Vec::new();
         for file in wanted {
             let path = self.folder.join(&**file);
             let stamp = Stamp::of(&path);
-            if self.seen.insert(Arc::clone(file), stamp) != Some(stamp) {
-                changed.push((Arc::clone(file), read(&path).map_err(|why| why.to_string())));
+            let last = self.seen.get(file);
+            if last.is_some_and(|last| last.stamp == stamp && last.error.is_none()) {
+                continue;
+            }
+            let found = read(&path).map_err(|why| why.to_string());
+            let seen = Seen { stamp, error: found.as_ref().err().cloned() };
+            if last != Some(&seen) {
+                changed.push((Arc::clone(file), found));
+                self.seen.insert(Arc::clone(file), seen);
             }
         }
         changed

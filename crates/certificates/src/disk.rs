@@ -55,6 +55,8 @@ pub(crate) struct Stamp {
     inode: u64,
     length: u64,
     modified: (i64, i64),
+    /// Of the file or of who may read it.
+    changed: (i64, i64),
 }
 
 impl Stamp {
@@ -64,6 +66,7 @@ impl Stamp {
             inode: about.ino(),
             length: about.len(),
             modified: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
         })
     }
 }

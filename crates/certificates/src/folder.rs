@@ -105,8 +105,8 @@ impl Folder {
 
     /// Takes up what has changed since the last look. Returns whether something has.
     pub(crate) fn look(&mut self) -> bool {
-        // A folder that is not there has nothing in it; who names one is told so at start.
-        let places = places(&self.path).unwrap_or_default();
+        // Where it cannot be read, nothing is known to have changed; who names one that is not there is told so at start.
+        let Ok(places) = places(&self.path) else { return false };
         let mut is_other = false;
         for (stem, place) in &places {
             is_other |= self.pairs.entry(Arc::clone(stem)).or_default().look(place);
@@ -133,28 +133,45 @@ impl Folder {
 impl Pair {
     fn look(&mut self, place: &Place) -> bool {
         let stamps = [Stamp::of(&place.chain), Stamp::of(&place.key)];
-        if stamps == self.stamps {
-            // Told at the second look: between the first and that the other one of two files may have come.
-            if let Some(problem) = self.problem.as_ref().filter(|_| !self.is_told) {
-                let stays = if self.certificate.is_some() { "; the last good one stays in use" } else { "" };
-                warn!("{problem}{stays}");
-                self.is_told = true;
-            }
+        // What could not be read is tried again: there may have been too many open files.
+        let is_read = !matches!(self.problem.as_deref(), Some(PairError::Read { .. }));
+        if stamps == self.stamps && is_read {
+            self.tell();
             return false;
         }
         self.stamps = stamps;
-        self.is_told = false;
-        self.problem = match take(place, SystemTime::now()) {
+        let last = self.problem.take().map(|problem| problem.to_string());
+        let is_taken = match take(place, SystemTime::now()) {
             Ok((certificate, expired)) => {
-                if expired.is_none() || self.certificate.is_none() {
+                let is_taken = expired.is_none() || self.certificate.is_none();
+                if is_taken {
                     info!("{}: certificate for {}", place.chain.display(), certificate.names().join(", "));
                     self.certificate = Some(Arc::new(certificate));
                 }
-                expired.map(Arc::new)
+                self.problem = expired.map(Arc::new);
+                is_taken
             }
-            Err(problem) => Some(Arc::new(problem)),
+            Err(problem) => {
+                self.problem = Some(Arc::new(problem));
+                false
+            }
         };
-        true
+        let is_other = self.problem.as_ref().map(ToString::to_string) != last;
+        if is_other {
+            self.is_told = false;
+        } else {
+            self.tell();
+        }
+        is_taken || is_other
+    }
+
+    /// Tells of a problem at the second look: between the first and that the other one of two files may have come.
+    fn tell(&mut self) {
+        if let Some(problem) = self.problem.as_ref().filter(|_| !self.is_told) {
+            let stays = if self.certificate.is_some() { "; the last good one stays in use" } else { "" };
+            warn!("{problem}{stays}");
+            self.is_told = true;
+        }
     }
 }
 

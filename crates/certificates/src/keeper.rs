@@ -118,8 +118,11 @@ impl Keeper {
             let news = disk.look(&clients, &trusts);
             (disk, news)
         });
-        // It fails only when the program ends.
-        let Ok((disk, news)) = looking.await else { return false };
+        // It fails when the program ends; else it is a flaw of ours, and what is known stays in use.
+        let Ok((disk, news)) = looking.await else {
+            error!("certificates in files are not looked at any more");
+            return false;
+        };
         self.disk = Some(disk);
         self.take_up(news)
     }
@@ -127,6 +130,8 @@ impl Keeper {
     fn take_up(&mut self, news: News) -> bool {
         let upstreams = self.vault.upstreams();
         upstreams.retain(|file| self.wishes.trusts.contains(file));
+        let wishes = &self.wishes;
+        self.demands.retain(|file, _| wishes.hosts.values().any(|wish| wish.client_authorities.contains(file)));
         for (file, read) in news.trusts {
             if let Err(problem) = upstreams.set(&file, read.as_deref().map_err(Clone::clone)) {
                 warn!("{problem}");
@@ -212,3 +217,6 @@ fn tell(last: &Keyring, next: &Keyring) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

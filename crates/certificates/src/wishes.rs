@@ -62,6 +62,7 @@ impl Wishes {
         }
         for host in &found {
             let wish = self.hosts.entry(Arc::clone(host)).or_default();
+            wish.names.extend(protection.file.clone());
             wish.names.extend(protection.names.iter().filter_map(|name| Some(name::normal(name)?.into())));
             wish.is_secure |= route.way().door == Door::Secure;
             wish.client_authorities.extend(protection.client_authority.clone());

@@ -173,6 +173,17 @@ fn files_are_taken_up_within_two_seconds() {
 }
 
 #[test]
+fn a_route_names_the_file_of_its_certificate() {
+    let folder = tempdir().expect("a folder");
+    write(folder.path(), "Shared", pair(&["somebody.org"]));
+    let protection = Protection { file: Some("Shared".into()), from_files: true, ..Protection::default() };
+    let settings = Settings { folder: Some(folder.path().to_owned()), acme: true, ..Settings::default() };
+    let stage = Stage::open(settings, world(vec![route(host("web.org"), protection)], &[]));
+    stage.until("its certificate", |vault| serves(vault, "web.org"));
+    assert!(stage.orders.wanted().borrow().is_empty());
+}
+
+#[test]
 fn clients_are_checked_against_a_file_as_it_is_now() {
     let folder = tempdir().expect("a folder");
     write(folder.path(), "web.org", pair(&["web.org"]));

@@ -15,6 +15,8 @@ pub struct Gauges {
     pub client_connections: Option<u64>,
     /// Connections to replicas that rest until they are needed.
     pub upstream_idle_connections: Option<u64>,
+    /// Connections to replicas that were opened so far.
+    pub upstream_connections: Option<u64>,
     /// Lines of the access log that were dropped because it could not be written as fast.
     pub access_log_dropped_lines: Option<u64>,
     /// Bytes that came from clients.

@@ -232,6 +232,12 @@ impl Scrape {
                 gauges.upstream_idle_connections,
             ),
             (
+                "upstream_connections",
+                "Connections to replicas that were opened; what else was sent went over one that there was",
+                Counter,
+                gauges.upstream_connections,
+            ),
+            (
                 "access_log_dropped_lines",
                 "Lines of the access log that could not be written as fast as they came",
                 Counter,

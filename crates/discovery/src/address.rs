@@ -86,8 +86,9 @@ impl EngineAddress {
                 "run as root, or as a user whose group is the socket's (user: \"65534:GROUP\")".to_owned()
             }
             Way::Unix(path) => {
-                format!("mount the socket with -v {0}:{DEFAULT_SOCKET}, or set DOCKER_HOST", path.display())
+                format!("mount the socket with -v {DEFAULT_SOCKET}:{}, or set DOCKER_HOST", path.display())
             }
+            Way::Tls { .. } if reason.contains(".pem") => "check DOCKER_CERT_PATH".to_owned(),
             Way::Plain(_) | Way::Tls { .. } => "check DOCKER_HOST".to_owned(),
         }
     }

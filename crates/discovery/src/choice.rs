@@ -29,7 +29,7 @@ pub(crate) type Tallies = BTreeMap<ServiceKey, Tally>;
 impl Wish {
     /// The project to look in: the one named, else our own.
     pub(crate) fn project<'a>(&'a self, own: &'a Own) -> Option<&'a str> {
-        let ours = || own.identity.as_ref().map(|identity| identity.key.project.as_str());
+        let ours = || own.identity.as_ref().map(|identity| &*identity.key.project);
         self.project.as_deref().or_else(ours)
     }
 
@@ -37,7 +37,9 @@ impl Wish {
     /// left the `last` choice stays, so that its requests can wait for the next one.
     pub(crate) fn choose(&self, own: &Own, tallies: &Tallies, last: Option<&ServiceKey>) -> Result<ServiceKey, String> {
         let choice = match (self.project(own), &self.service) {
-            (Some(project), Some(service)) => Ok(ServiceKey { project: project.to_owned(), service: service.clone() }),
+            (Some(project), Some(service)) => {
+                Ok(ServiceKey { project: project.into(), service: service.as_str().into() })
+            }
             (None, Some(service)) => Self::in_any_project(service, tallies, last),
             (Some(project), None) => Self::only_other(project, own.identity.as_ref(), tallies, last),
             (None, None) => Err(nothing_named(own)),
@@ -53,12 +55,12 @@ impl Wish {
         if let Some(last) = last {
             return Ok(last.clone());
         }
-        let found: Vec<_> = tallies.keys().filter(|key| key.service == service).collect();
+        let found: Vec<_> = tallies.keys().filter(|key| *key.service == *service).collect();
         match found.as_slice() {
             [only] => Ok((*only).clone()),
             [] => Err(format!("no container of a service {service:?} runs here: start one, or check the name")),
             several => {
-                let projects: Vec<_> = several.iter().map(|key| key.project.as_str()).collect();
+                let projects: Vec<_> = several.iter().map(|key| &*key.project).collect();
                 Err(format!(
                     "{} projects have a service {service:?} ({}): write --project NAME (or DIVISI_PROJECT={})",
                     several.len(),
@@ -76,7 +78,7 @@ impl Wish {
         last: Option<&ServiceKey>,
     ) -> Result<ServiceKey, String> {
         let others = tallies.iter().filter(|(key, tally)| {
-            key.project == project && tally.ported > 0 && own.is_none_or(|own| own.key != **key)
+            *key.project == *project && tally.ported > 0 && own.is_none_or(|own| own.key != **key)
         });
         let others: Vec<_> = others.map(|(key, _)| key).collect();
         match (others.as_slice(), last) {
@@ -86,7 +88,7 @@ impl Wish {
                 "project {project:?} has no other service with a port: start one, or name it with DIVISI_SERVICE"
             )),
             (several, _) => {
-                let names: Vec<_> = several.iter().map(|key| key.service.as_str()).collect();
+                let names: Vec<_> = several.iter().map(|key| &*key.service).collect();
                 let last = names[names.len() - 1];
                 Err(format!(
                     "project {project:?} has {} services with a port ({}): name one with DIVISI_SERVICE={last}, or say \
@@ -113,7 +115,7 @@ mod tests {
     use crate::network::Standpoint;
 
     fn key(project: &str, service: &str) -> ServiceKey {
-        ServiceKey { project: project.to_owned(), service: service.to_owned() }
+        ServiceKey { project: project.into(), service: service.into() }
     }
 
     fn wish(service: Option<&str>, project: Option<&str>) -> Wish {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// The label that names the project.
 pub(crate) const PROJECT: &str = "com.docker.compose.project";
@@ -12,13 +13,13 @@ const ONEOFF: &str = "com.docker.compose.oneoff";
 const HOOK: &str = "com.docker.compose.hook";
 
 /// A service of a project: names are unique in their project only. The project of a container that is not Compose's is empty, and
-/// its service has the container's name.
+/// its service has the container's name. Cheap to clone: it stands in many places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ServiceKey {
     /// The project.
-    pub(crate) project: String,
+    pub(crate) project: Arc<str>,
     /// The service, as written in the Compose file.
-    pub(crate) service: String,
+    pub(crate) service: Arc<str>,
 }
 
 /// Which replica of which service a container is. Its name says nothing: Compose recreates under another name and
@@ -53,14 +54,14 @@ impl Identity {
             return None;
         }
         let (Some(project), Some(service)) = (label(PROJECT), label(SERVICE)) else { return Some(Self::alone(name)) };
-        let key = ServiceKey { project: project.to_owned(), service: service.to_owned() };
+        let key = ServiceKey { project: project.into(), service: service.into() };
         let number = label(NUMBER).and_then(|text| text.parse().ok()).unwrap_or(0);
         Some(Self { key, number })
     }
 
     /// One that Compose knows nothing of: a service of its own, in no project.
     fn alone(name: &str) -> Self {
-        Self { key: ServiceKey { project: String::new(), service: name.to_owned() }, number: 1 }
+        Self { key: ServiceKey { project: "".into(), service: name.into() }, number: 1 }
     }
 }
 
@@ -79,7 +80,7 @@ mod tests {
             "shop_web_3",
         );
         let identity = identity.expect("a replica");
-        assert_eq!((identity.key.project.as_str(), identity.key.service.as_str()), ("shop", "web"));
+        assert_eq!((&*identity.key.project, &*identity.key.service), ("shop", "web"));
         assert_eq!(identity.number, 3);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use divisi_labels::Wish;
-use divisi_model::{Readiness, Replica, Slot};
+use divisi_model::{Readiness, Replica, Slot, Speech};
 use thiserror::Error;
 
 use crate::compose::Identity;
@@ -85,6 +85,8 @@ pub(crate) struct Place {
     pub(crate) slot: Slot,
     /// The port that is said for it; None for the one that the container exposes.
     pub(crate) port: Option<u16>,
+    /// How it is spoken to there.
+    pub(crate) speech: Arc<Speech>,
     /// Whether somebody has asked for it, so that he wants to know why it cannot be.
     pub(crate) is_asked: bool,
     /// Whether its port accepted a connection in this run.
@@ -99,8 +101,8 @@ pub(crate) struct Place {
 
 impl Place {
     /// One of which nothing is known yet.
-    pub(crate) fn new(slot: Slot, port: Option<u16>, is_asked: bool) -> Self {
-        Self { slot, port, is_asked, accepts: false, refuses: false, replica: None, complaint: None }
+    pub(crate) fn new(slot: Slot, port: Option<u16>, speech: Arc<Speech>, is_asked: bool) -> Self {
+        Self { slot, port, speech, is_asked, accepts: false, refuses: false, replica: None, complaint: None }
     }
 }
 

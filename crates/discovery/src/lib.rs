@@ -55,6 +55,7 @@ use std::sync::Arc;
 use divisi_model::Published;
 
 pub use address::{EngineAddress, EngineAddressError};
+pub use network::is_called as is_network_called;
 pub use own::Clues;
 pub use report::{Advice, Inquirer, Inquiries, Place, Reason, RouteSighting, Sighting, inquiry};
 pub use settings::{ProbePace, Settings, Tuning};

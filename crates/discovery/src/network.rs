@@ -130,8 +130,9 @@ fn among<'a>(
     Some(Path { ip: chosen.ip?, network: &chosen.network, why })
 }
 
-/// Compose calls the network `front` of project `shop` `shop_front`, and people say `front`.
-fn is_called(network: &str, name: &str) -> bool {
+/// Whether a network of that name is meant where somebody says `name`: Compose calls the network `front` of project `shop`
+/// `shop_front`, and people say `front`.
+pub fn is_called(network: &str, name: &str) -> bool {
     network == name || network.strip_suffix(name).is_some_and(|project| project.ends_with('_') && project.len() > 1)
 }
 

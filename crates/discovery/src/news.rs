@@ -53,7 +53,6 @@ pub(crate) struct News {
     warned: usize,
     held: usize,
     held_warnings: usize,
-    ready: usize,
 }
 
 impl News {
@@ -65,7 +64,6 @@ impl News {
     pub(crate) fn tell(&mut self, now: Instant, name: &str, turn: &Turn<'_>, before: usize, after: usize) {
         self.flush(now);
         self.since.get_or_insert(now);
-        self.ready = after;
         let is_warning = matches!(turn, Turn::Unroutable(_) | Turn::Unreadable(_) | Turn::Mislabelled(_));
         let (written, held) =
             if is_warning { (&mut self.warned, &mut self.held_warnings) } else { (&mut self.written, &mut self.held) };
@@ -103,10 +101,13 @@ impl News {
 
     fn sum_up(&self) {
         if self.held > 0 {
-            info!("{} more changes of replicas; {} ready now", self.held, self.ready);
+            info!("{} more changes of replicas; `divisi ps` shows how they are", self.held);
         }
         if self.held_warnings > 0 {
-            warn!("{} more replicas' containers or labels have something wrong with them", self.held_warnings);
+            warn!(
+                "{} more containers or labels have something wrong with them; `divisi ps` shows them",
+                self.held_warnings
+            );
         }
     }
 }

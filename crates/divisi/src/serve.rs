@@ -1,7 +1,9 @@
 //! `divisi serve`: wires discovery, snapshot and proxy together, and takes them apart again on a signal.
 
+use std::env;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -20,8 +22,8 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 use crate::log;
-use crate::secure;
-use crate::settings::{FixedReplica, HostPort, Routing, Serve, Upstream};
+use crate::secure::{self, Prepared};
+use crate::settings::{FixedReplica, HostPort, Routing, Serve, Upstream, strangers};
 use crate::signals::Signals;
 use crate::version::VERSION;
 
@@ -29,10 +31,12 @@ use crate::version::VERSION;
 #[derive(Debug, Error)]
 pub(crate) enum StartError {
     /// A name in the settings has no address.
-    #[error("cannot find the address of {name}: {source}")]
+    #[error("cannot find the address of {name}: {source}; {setting} names it")]
     Resolve {
         /// The name, with its port.
         name: HostPort,
+        /// Where it is written.
+        setting: &'static str,
         /// Why.
         source: io::Error,
     },
@@ -47,6 +51,14 @@ pub(crate) enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The authority that certificates are ordered from cannot be verified.
+    #[error("--acme-roots {}: {source}", .path.display())]
+    AcmeRoots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: divisi_acme::RootsError,
+    },
     /// The machine gives no random numbers, or something else that TLS needs.
     #[error("cannot prepare TLS: {0}")]
     Tls(#[from] divisi_tls::rustls::Error),
@@ -58,6 +70,8 @@ pub(crate) enum StartError {
 /// Serves until a signal comes.
 pub(crate) fn run(settings: Serve) -> ExitCode {
     log::start(&settings.log);
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    strangers(names).iter().for_each(|line| warn!("{line}"));
     raise_open_files();
     let stop_timeout = settings.stop_timeout;
     let ended = runtime().map_err(StartError::Machine).and_then(|runtime| {
@@ -85,7 +99,10 @@ pub(crate) fn raise_open_files() {
 }
 
 fn start(settings: Serve) -> Result<Running, StartError> {
-    let listen = settings.listen.to_listen().map_err(|source| unresolved(&settings.listen, source))?;
+    let listen = settings
+        .listen
+        .to_listen()
+        .map_err(|source| unresolved(&settings.listen, "--listen (DIVISI_LISTEN)", source))?;
     // Without affinity and quotas the machine's cores; one where even that cannot be known.
     let workers = settings.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let (what, service, discovery) =
@@ -114,7 +131,7 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     let tls = running.tls_addr().map(|addr| format!(", by TLS on {addr}")).unwrap_or_default();
     info!("divisi {VERSION} listening on {}{tls}, {workers} worker{plural}, {what}", running.local_addr());
     let console = settings.console.and_then(|addr| Some((open_console(&addr)?, addr.host().to_owned())));
-    start_changes(discovery, published, secure.certificates, vault, console, gauges(&running))?;
+    start_changes(discovery, published, secure, vault, console, gauges(&running))?;
     Ok(running)
 }
 
@@ -151,8 +168,8 @@ fn first(
 fn fixed(service: &Service, replicas: &[FixedReplica], sticky: &StickyKey) -> Result<Service, StartError> {
     let mut found: Vec<(SocketAddr, Arc<Speech>)> = Vec::new();
     for replica in replicas {
-        let speech = Arc::new(replica.speech());
-        let addrs = replica.addr().resolve().map_err(|source| unresolved(replica.addr(), source))?;
+        let (speech, flag) = (Arc::new(replica.speech()), "--replica (DIVISI_REPLICAS)");
+        let addrs = replica.addr().resolve().map_err(|source| unresolved(replica.addr(), flag, source))?;
         found.extend(addrs.into_iter().map(|addr| (addr, Arc::clone(&speech))));
     }
     let name = service.name();
@@ -168,8 +185,8 @@ fn fixed(service: &Service, replicas: &[FixedReplica], sticky: &StickyKey) -> Re
     Ok(service.with_replicas(ready, known).with_expected(numbers))
 }
 
-fn unresolved(name: &HostPort, source: io::Error) -> StartError {
-    StartError::Resolve { name: name.clone(), source }
+fn unresolved(name: &HostPort, setting: &'static str, source: io::Error) -> StartError {
+    StartError::Resolve { name: name.clone(), setting, source }
 }
 
 /// Nothing that is wrong with the console keeps anybody from being served.
@@ -194,6 +211,7 @@ fn gauges(running: &Running) -> GaugeReader {
             broken: totals.broken,
             client_connections: Some(gauges.connections() as u64),
             upstream_idle_connections: Some(gauges.idle_connections() as u64),
+            upstream_connections: Some(totals.opened),
             access_log_dropped_lines: Some(gauges.dropped_lines()),
             received_bytes: Some(totals.received),
             sent_bytes: Some(totals.sent),
@@ -206,16 +224,18 @@ fn gauges(running: &Running) -> GaugeReader {
 fn start_changes(
     discovery: Option<divisi_discovery::Settings>,
     published: Arc<Published>,
-    certificates: divisi_certificates::Settings,
+    secure: Prepared,
     vault: Arc<Vault>,
     console: Option<(Console, String)>,
     gauges: GaugeReader,
 ) -> io::Result<()> {
     let runtime = runtime()?;
-    let health = divisi_health::run(Arc::clone(&published));
+    let health = divisi_health::run(Arc::clone(&published), Arc::clone(&vault));
     let (inquirer, inquiries) = divisi_discovery::inquiry();
     let orders = Arc::new(Orders::default());
-    let certificates = divisi_certificates::run(certificates, Arc::clone(&published), Arc::clone(&vault), orders);
+    let acme = order(secure.acme, &vault, &orders);
+    let certificates =
+        divisi_certificates::run(secure.certificates, Arc::clone(&published), Arc::clone(&vault), orders);
     let told = Arc::clone(&published);
     let console = async move {
         if let Some((console, name)) = console {
@@ -228,9 +248,24 @@ fn start_changes(
         }
     };
     let changes = async move {
-        tokio::join!(discovery, health, certificates, console);
+        tokio::join!(discovery, health, certificates, acme, console);
     };
     thread::Builder::new().name("changes".to_owned()).spawn(move || runtime.block_on(changes)).map(drop)
+}
+
+/// Orders certificates, where that is wanted.
+fn order(
+    settings: Option<divisi_acme::Settings>,
+    vault: &Arc<Vault>,
+    orders: &Arc<Orders>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (vault, orders) = (Arc::clone(vault), Arc::clone(orders));
+    async move {
+        if let Some(settings) = settings {
+            info!("certificates from {} for {}", settings.directory, settings.email);
+            divisi_certificates::acme::run(settings, vault, orders, divisi_acme::Board::default()).await;
+        }
+    }
 }
 
 async fn until_signal(running: Running, mut signals: Signals, stop_timeout: Duration) -> ExitCode {

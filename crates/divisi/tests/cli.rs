@@ -19,6 +19,13 @@ fn every_mistake_is_a_line_and_the_code_is_2() {
 }
 
 #[test]
+fn a_variable_that_sets_nothing_is_warned_of() {
+    let args = ["--listen", "127.0.0.1:0", "--replica", "127.0.0.1:9"];
+    let divisi = Program::start_with(&args, &[("DIVISI_HODL", "5s")]);
+    assert!(divisi.log().contains("DIVISI_HODL sets nothing; did you mean DIVISI_HOLD?"), "{}", divisi.log());
+}
+
+#[test]
 fn an_unknown_flag_is_refused_with_code_2() {
     let ended = run(&["--lissten", ":0"], &[]);
     assert_eq!(ended.code, Some(2));

@@ -96,9 +96,43 @@ fn health_says_whether_it_serves() {
 }
 
 #[test]
+fn the_certificate_of_the_local_authority_is_printed_and_kept() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().to_str().expect("a path");
+    let start = || {
+        let tls = ["--listen-tls", ANY, "--data", folder, "--replica", "127.0.0.1:9"];
+        Program::start(&[&["serve", "--listen", ANY, "--console", ANY], &tls[..]].concat())
+    };
+    let first = start();
+    let console = first.console();
+    until("there is an authority", || ask(&console, &["ca"]).code == Some(0));
+    let printed = ask(&console, &["ca"]);
+    assert!(printed.stdout.starts_with("-----BEGIN CERTIFICATE-----") && !printed.stdout.contains("PRIVATE"));
+    assert!(
+        printed.stderr.contains("update-ca-certificates") && printed.stderr.contains("curl --cacert"),
+        "{printed:?}"
+    );
+    until("localhost has a certificate", || ask(&console, &["ps"]).stdout.contains("the local authority"));
+    drop(first);
+    let second = start();
+    let console = second.console();
+    until("there is an authority", || ask(&console, &["ca"]).code == Some(0));
+    assert_eq!(ask(&console, &["ca"]).stdout, printed.stdout);
+}
+
+#[test]
+fn without_a_local_authority_nothing_is_printed() {
+    let args = ["serve", "--listen", ANY, "--console", ANY, "--local-authority=false", "--replica", "127.0.0.1:9"];
+    let divisi = Program::start(&args);
+    let ended = ask(&divisi.console(), &["ca"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
+    assert!(ended.stderr.contains("there is no local authority"), "{}", ended.stderr);
+}
+
+#[test]
 fn without_a_console_the_commands_say_what_to_do() {
     let free = TcpListener::bind(ANY).and_then(|listener| listener.local_addr()).expect("a port").to_string();
-    for words in [&["ps"][..], &["explain", "web"], &["health"], &["ps", "--watch"]] {
+    for words in [&["ps"][..], &["explain", "web"], &["health"], &["ca"], &["ps", "--watch"]] {
         let ended = ask(&free, words);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{words:?}: {ended:?}");
         let said = format!("cannot reach the console of divisi at {free}: ");

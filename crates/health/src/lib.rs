@@ -29,6 +29,7 @@ mod ward;
 use std::sync::Arc;
 
 use divisi_model::{Moment, Published};
+use divisi_tls::Vault;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -36,16 +37,17 @@ pub use pace::Pace;
 pub use visit::{Answer, Inquiry, Visit};
 pub use ward::Ward;
 
-/// Looks after the replicas in `published`, for ever. Wants a tokio runtime of one thread, with I/O and time enabled; it may be
+/// Looks after the replicas in `published`, for ever; those inside TLS are asked as `vault` says. Wants a tokio runtime of one thread, with I/O and time enabled; it may be
 /// shared.
-pub async fn run(published: Arc<Published>) {
+pub async fn run(published: Arc<Published>, vault: Arc<Vault>) {
     let mut ward = Ward::new(Pace::default(), fastrand::u64(..));
     let mut visits = JoinSet::new();
     ward.look(&published.load(), Moment::now());
     loop {
         while let Some(visit) = ward.next(Moment::now()) {
+            let vault = Arc::clone(&vault);
             visits.spawn(async move {
-                let answer = ask::ask(&visit).await;
+                let answer = ask::ask(&visit, &vault).await;
                 (visit, answer)
             });
         }

@@ -13,7 +13,7 @@ pub enum Inquiry {
     Connect,
     /// What it answers to a GET of this path.
     Get(Arc<str>),
-    /// Whether it answers at all: `OPTIONS *`, HTTP's ping (RFC 9110 9.3.7).
+    /// Whether it answers at all: `OPTIONS *`, HTTP's ping (RFC 9110 9.3.7); by HTTP/2 `OPTIONS /`.
     Ping,
 }
 

@@ -1,16 +1,22 @@
 //! The loop over real sockets, without any engine: replicas that refuse, hang, fail and recover.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use divisi_model::spec::{Check, EjectionRules, Question};
-use divisi_model::{Card, Failure, Health, Moment, Published, Readiness, Service, Snapshot, Spec, Tried, Wanted};
+use divisi_model::speech::{ProxyHeader, Scheme};
+use divisi_model::{
+    Card, Failure, Health, Moment, Published, Readiness, Service, Snapshot, Spec, Speech, Tried, Wanted,
+};
 use divisi_testkit::replica::{Replica, ok};
 use divisi_testkit::wait::{PATIENCE, until};
+use divisi_tls::Vault;
 use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -25,13 +31,21 @@ struct House {
 
 impl House {
     fn with(addr: SocketAddr, check: Check) -> Self {
+        Self::speaking(Speech::default(), addr, check)
+    }
+
+    fn speaking(speech: Speech, addr: SocketAddr, check: Check) -> Self {
+        let speech = Arc::new(speech);
         let ejection = EjectionRules { time: SHORT, most: Duration::from_secs(60), ..EjectionRules::default() };
         let check = Check { timeout: 4 * SHORT, interval: SHORT, ..check };
         let service = Service::new("web", Spec { check, ejection, ..Spec::default() });
         let others = [Replica::named("second"), Replica::named("third")];
         let addrs = [addr, others[0].addr(), others[1].addr()];
-        let replica =
-            |(number, addr)| service.replica(Card::new(format!("web-{number}"), number), addr, Readiness::Ready);
+        let replica = |(number, addr)| {
+            let speech = if number == 1 { Arc::clone(&speech) } else { Arc::default() };
+            let card = Card { speech, ..Card::new(format!("web-{number}"), number) };
+            service.replica(card, addr, Readiness::Ready)
+        };
         let replicas = (1..).zip(addrs).map(replica).collect();
         let published = Published::new(Snapshot::of(Arc::new(service.with_replicas(replicas, 3))));
         let end = Arc::new(Notify::new());
@@ -40,7 +54,7 @@ impl House {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
             runtime.block_on(async {
                 tokio::select! {
-                    () = divisi_health::run(for_thread) => {}
+                    () = divisi_health::run(for_thread, Vault::new().expect("random numbers")) => {}
                     () = ends.notified() => {}
                 }
             });
@@ -160,7 +174,7 @@ fn one_that_answers_everything_with_500_stays_out_until_it_does_not() {
     house.until(Health::Up);
     let head = replica.requests()[0].head.clone();
     let expected = format!(
-        "OPTIONS * HTTP/1.1\r\nhost: {}\r\nuser-agent: divisi/health\r\naccept: */*\r\nconnection: close",
+        "OPTIONS * HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nuser-agent: divisi/health\r\naccept: */*",
         replica.addr()
     );
     assert_eq!(String::from_utf8_lossy(head.bytes()), expected);
@@ -173,6 +187,103 @@ fn what_is_no_http_is_no_answer() {
     house.fail(Failure::Other);
     until("it is asked twice", || replica.accepted() >= 2);
     house.stays(Health::Ejected);
+}
+
+/// A replica that speaks HTTP/2, in TLS or not, and answers everything with the status of the moment.
+fn of_http2(status: &Arc<AtomicU16>, tls: Option<tokio_rustls::TlsAcceptor>) -> SocketAddr {
+    async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, status: &AtomicU16) -> Result<(), h2::Error> {
+        let mut connection = h2::server::handshake(stream).await?;
+        while let Some(asked) = connection.accept().await {
+            let (request, mut respond) = asked?;
+            assert!(matches!(request.uri().path(), "/up" | "/"), "{}", request.uri());
+            let mut response = hyper::Response::new(());
+            *response.status_mut() = status.load(Ordering::SeqCst).try_into().expect("a status");
+            let _: Result<_, h2::Error> = respond.send_response(response, true);
+        }
+        Ok(())
+    }
+    let (status, (tell, told)) = (Arc::clone(status), mpsc::channel());
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            tell.send(listener.local_addr().expect("its address")).expect("somebody waits");
+            while let Ok((stream, _)) = listener.accept().await {
+                let _: Result<(), h2::Error> = match &tls {
+                    None => serve(stream, &status).await,
+                    Some(tls) => match tls.accept(stream).await {
+                        Ok(stream) => serve(stream, &status).await,
+                        Err(_) => Ok(()),
+                    },
+                };
+            }
+        });
+    });
+    told.recv().expect("it listens")
+}
+
+fn self_signed() -> tokio_rustls::TlsAcceptor {
+    use divisi_tls::rustls::ServerConfig;
+    use divisi_tls::rustls::pki_types::PrivateKeyDer;
+
+    let made = rcgen::generate_simple_self_signed(["web.test".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key);
+    let mut config = config.expect("both belong together");
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Arc::new(config).into()
+}
+
+#[test]
+fn one_that_speaks_http2_is_asked_in_it_inside_tls_and_without() {
+    for (scheme, tls) in [(Scheme::H2c, None), (Scheme::H2, Some(self_signed()))] {
+        let status = Arc::new(AtomicU16::new(503));
+        let addr = of_http2(&status, tls);
+        let check = Check { question: Question::Http("/up".into()), up: 1, down: 1, ..Check::default() };
+        let house = House::speaking(Speech { scheme, ..Speech::default() }, addr, check);
+        house.stays(Health::Down);
+        status.store(204, Ordering::SeqCst);
+        house.until(Health::Up);
+        status.store(500, Ordering::SeqCst);
+        house.until(Health::Down);
+    }
+}
+
+#[test]
+fn one_that_speaks_http2_and_was_taken_out_comes_back_when_it_answers() {
+    let addr = of_http2(&Arc::new(AtomicU16::new(404)), None);
+    let house = House::speaking(Speech { scheme: Scheme::H2c, ..Speech::default() }, addr, Check::default());
+    house.fail(Failure::Other);
+    house.until(Health::Up);
+}
+
+#[test]
+fn one_whose_certificate_is_not_what_was_wanted_is_not_well() {
+    let status = Arc::new(AtomicU16::new(200));
+    let addr = of_http2(&status, Some(self_signed()));
+    let check = Check { question: Question::Http("/up".into()), ..Check::default() };
+    let speech = Speech { scheme: Scheme::H2, server_name: Some("web.test".into()), ..Speech::default() };
+    House::speaking(speech, addr, check).stays(Health::Down);
+}
+
+#[test]
+fn one_that_wants_to_know_the_client_first_is_told_that_it_is_divisi() {
+    let begins: [(ProxyHeader, &[u8]); 2] =
+        [(ProxyHeader::V1, b"PROXY UNKNOWN\r\nGET /up "), (ProxyHeader::V2, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0GET /up ")];
+    for (header, begin) in begins {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let addr = listener.local_addr().expect("its address");
+        let reader = thread::spawn(move || {
+            let mut bytes = vec![0; begin.len()];
+            let (mut stream, _) = listener.accept().expect("a connection");
+            stream.read_exact(&mut bytes).expect("the begin of a question");
+            bytes
+        });
+        let check = Check { question: Question::Http("/up".into()), ..Check::default() };
+        let speech = Speech { proxy_header: Some(header), ..Speech::default() };
+        let _house = House::speaking(speech, addr, check);
+        assert_eq!(reader.join().expect("it was read"), begin, "{header:?}");
+    }
 }
 
 #[test]

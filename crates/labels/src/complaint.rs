@@ -93,7 +93,7 @@ mod tests {
             ("slowstart", Some("slow-start")),
             ("hosts", Some("host")),
             ("enabled", Some("enable")),
-            ("certificate", None),
+            ("firewall", None),
             ("", None),
             ("ü", None),
             (&"hold".repeat(1000), None),

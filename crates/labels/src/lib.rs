@@ -25,6 +25,7 @@
 //! | [`complaint`] | what cannot be read, for the log |
 //! | [`mod@nearest`] | what was meant, perhaps |
 //! | [`values`] | durations, sizes, numbers: text to value, with what is accepted |
+//! | `speech`, `door` | how a container is spoken to; whether requests come inside TLS, and what is wanted then |
 //! | `affinity`, `check`, `limits` | the same for what only services have |
 //! | [`docs`] | the table for people |
 //! | [`sticky`] | the signed names in cookies that bring a client back to its replica |
@@ -37,6 +38,7 @@ mod concern;
 mod coverage;
 pub mod dialect;
 pub mod docs;
+mod door;
 mod limits;
 pub mod middleware;
 pub mod native;
@@ -44,6 +46,7 @@ pub mod nearest;
 pub mod nginx_proxy;
 mod reading;
 pub mod row;
+mod speech;
 pub mod sticky;
 pub mod table;
 #[cfg(test)]
@@ -58,9 +61,9 @@ pub use complaint::Complaint;
 pub use concern::{is_label, is_variable};
 pub use dialect::{Dialect, Dialects};
 pub use middleware::{Effect, Middleware};
-pub use row::{Of, PREFIX, Row};
+pub use row::{Care, Of, PREFIX, Row};
 pub use sticky::StickyKey;
 pub use table::{TABLE, set};
 pub use understand::{Reader, understand};
 pub use verdict::{Outcome, Verdict};
-pub use wish::{Exposed, Rewrite, RouteSpec, Scheme, ServiceSpec, TlsSpec, Wish, Words};
+pub use wish::{Exposed, Rewrite, RouteSpec, ServiceSpec, Wish, Words};

@@ -1,13 +1,16 @@
 //! The routes of our own labels: what the rows of the table put in place, and the routes that come of it.
 
+use divisi_model::Speech;
 use divisi_model::route::{Rule, RuleError};
 
 use crate::dialect::Dialect;
+use crate::door::Entrance;
+use crate::speech::Spoken;
 use crate::values::{is_off, number, yes_or_no};
-use crate::wish::{Rewrite, RouteSpec, Scheme, ServiceSpec};
+use crate::wish::{Rewrite, RouteSpec, ServiceSpec};
 
 /// What stands for nothing said.
-const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 const ANY: &str = "any";
 
 /// What the service of a container is called where a route has no name and no port of its own.
@@ -18,7 +21,7 @@ const MOST: usize = 256;
 
 /// What every part of a rule adds to its rank: about what `Host(``)` is long, so that our routes and those of Traefik stand on
 /// one scale.
-const STEP: i64 = 8;
+pub(crate) const STEP: i64 = 8;
 
 /// The longest name of a network: far longer than any in use.
 const LONGEST: usize = 255;
@@ -32,11 +35,13 @@ pub struct OfContainer {
     pub network: Option<String>,
     /// Whether it is to be reached.
     pub enable: Option<bool>,
+    /// How it is spoken to.
+    pub(crate) spoken: Spoken,
 }
 
 impl Default for OfContainer {
     fn default() -> Self {
-        Self { weight: 1, network: None, enable: None }
+        Self { weight: 1, network: None, enable: None, spoken: Spoken::default() }
     }
 }
 
@@ -58,6 +63,8 @@ pub struct OfRoute {
     priority: Option<i64>,
     /// Where it leads.
     pub(crate) port: Option<u16>,
+    /// By which door its requests come in.
+    pub(crate) entrance: Entrance,
 }
 
 /// A part of a rule as one word says it.
@@ -200,7 +207,7 @@ fn written(error: RuleError) -> String {
 }
 
 /// The words between commas; none for the word that means nothing said.
-fn words(text: &str) -> Result<Vec<&str>, String> {
+pub(crate) fn words(text: &str) -> Result<Vec<&str>, String> {
     if text.eq_ignore_ascii_case(ANY) {
         return Ok(Vec::new());
     }
@@ -245,10 +252,12 @@ impl OfRoute {
         };
         let rewrites = if prefixes.is_empty() { vec![] } else { vec![Rewrite::Strip { prefixes, whole: true }] };
         let service = if self.port.is_none() || self.port == main { MAIN } else { name };
-        if self.hosts.len().max(1) * self.paths.len().max(1) > MOST {
+        let count = self.hosts.len().max(1) * self.paths.len().max(1);
+        if count > MOST {
             return Err(format!("more than {MOST} hosts with paths; write several routes"));
         }
-        let mut routes = Vec::new();
+        let (door, redirect, protection) = self.entrance.finish();
+        let mut routes = Vec::with_capacity(count);
         for host in each(&self.hosts) {
             for path in each(&self.paths) {
                 let methods = self.methods.iter().map(|part| part.rule.clone()).collect();
@@ -271,7 +280,9 @@ impl OfRoute {
                     middlewares: Vec::new(),
                     closed: None,
                     entrypoints: Vec::new(),
-                    tls: None,
+                    door,
+                    redirect,
+                    protection: protection.clone(),
                 });
             }
         }
@@ -291,7 +302,7 @@ pub(crate) fn service(name: &str, port: Option<u16>, spec: divisi_model::Spec) -
         dialect: Dialect::Native,
         name,
         port,
-        scheme: Scheme::Http,
+        speech: Speech::default(),
         pass_host: true,
         middlewares: Vec::new(),
         closed: None,

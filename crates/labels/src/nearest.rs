@@ -3,6 +3,9 @@
 /// The longest word that can be a slip of the pen.
 const LONGEST: usize = 96;
 
+/// What stands between words.
+const SEPARATORS: [char; 3] = ['-', '_', '.'];
+
 /// The word that is close enough to what was written, if one is.
 pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.len() > LONGEST {
@@ -21,12 +24,15 @@ pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> O
 
 /// Whether that is the word with at most one slip of the pen in it, or in other letters.
 pub(crate) fn is_slip_of(written: &str, word: &str) -> bool {
-    written.len() <= LONGEST && distance(&plain(written), &plain(word)) <= 1
+    // Most words are seen to be others by their length.
+    let letters = |text: &str| text.bytes().filter(|byte| !SEPARATORS.contains(&char::from(*byte))).count();
+    let is_as_long = written.len() <= LONGEST && letters(written).abs_diff(letters(word)) <= 1;
+    is_as_long && distance(&plain(written), &plain(word)) <= 1
 }
 
 /// Separators are the first thing that one gets wrong.
 fn plain(text: &str) -> String {
-    text.to_ascii_lowercase().replace(['-', '_', '.'], "")
+    text.to_ascii_lowercase().replace(SEPARATORS, "")
 }
 
 /// How many letters must be changed, added, removed, or swapped with their neighbour to make one of the other.

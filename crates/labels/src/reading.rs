@@ -15,7 +15,7 @@ use crate::complaint::{Complaint, meant};
 use crate::dialect::Dialect;
 use crate::native::{self, MAIN, OfContainer, OfRoute, Strip};
 use crate::nearest::is_slip_of;
-use crate::row::{Of, PREFIX, Row};
+use crate::row::{Care, Of, PREFIX, Row};
 use crate::table::TABLE;
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::{RouteSpec, ServiceSpec};
@@ -29,6 +29,8 @@ pub(crate) struct Native {
     pub(crate) services: Vec<ServiceSpec>,
     /// The label because of which there is no route where one was meant.
     pub(crate) left_out: Option<String>,
+    /// A label that guards a route that there is not. Some other one was meant, perhaps.
+    pub(crate) stray: Option<String>,
     pub(crate) verdicts: Vec<Verdict>,
 }
 
@@ -53,6 +55,7 @@ pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, b
         routes: BTreeMap::new(),
         verdicts: Vec::new(),
         left_out: None,
+        stray: None,
         says_affinity: false,
     };
     for row in TABLE {
@@ -89,6 +92,7 @@ struct Reader<'a> {
     routes: BTreeMap<&'a str, Draft>,
     verdicts: Vec<Verdict>,
     left_out: Option<String>,
+    stray: Option<String>,
     says_affinity: bool,
 }
 
@@ -100,6 +104,26 @@ struct Draft {
     label: String,
     /// The label without which it would be more open than its owner wrote it, and what is wrong with it.
     broken: Option<(String, &'static str)>,
+    /// The same for one without which it would be less guarded.
+    unguarded: Option<(String, &'static str)>,
+    /// The first label that guards it.
+    guard: Option<String>,
+}
+
+impl Draft {
+    /// Notes that a label cannot be read; what becomes of the route because of that.
+    fn miss(&mut self, care: Care, label: &str, fault: &'static str) -> Option<&'static str> {
+        let place = match care {
+            Care::None => return None,
+            Care::Narrows => &mut self.broken,
+            Care::Guards => &mut self.unguarded,
+        };
+        place.get_or_insert_with(|| (label.to_owned(), fault));
+        if care == Care::Guards {
+            self.guard.get_or_insert_with(|| label.to_owned());
+        }
+        without(care)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -116,35 +140,42 @@ impl<'a> Reader<'a> {
         if row.is_enable() {
             return Outcome::wrong("it is empty: is the variable set? Until then the container is not exposed");
         }
-        if !matches!(row.of, Of::Route { narrows: true, .. }) {
-            return Outcome::Ignored("it is empty, which counts as not set".to_owned());
+        let ignored = || Outcome::Ignored("it is empty, which counts as not set".to_owned());
+        let Of::Route { care, .. } = row.of else { return ignored() };
+        if care == Care::None {
+            return ignored();
         }
         let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
-        draft.broken.get_or_insert_with(|| (format!("{PREFIX}{key}"), "is empty"));
-        Outcome::wrong(format!("it is empty: is the variable set? Write any where it narrows nothing; {WITHOUT}"))
+        let Some(without) = draft.miss(care, &format!("{PREFIX}{key}"), "is empty") else { return ignored() };
+        let (none, does) = if care == Care::Guards { (row.default, "guards") } else { ("any", "narrows") };
+        Outcome::wrong(format!("it is empty: is the variable set? Write {none} where it {does} nothing; {without}"))
     }
 
     fn set(&mut self, row: &Row, key: &str, route: Option<&'a str>, value: &str) -> Result<(), String> {
-        let (set, narrows) = match row.of {
+        let (set, care) = match row.of {
             Of::Container { set } => return set(&mut self.container, value),
             Of::Service { set, .. } => return self.set_spec(row, set, value),
-            Of::Route { set, narrows } => (set, narrows),
+            Of::Route { set, care } => (set, care),
         };
         let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
         let mut after = draft.route.clone();
         let result = set(&mut after, value);
         match result {
             Ok(()) => {
-                if narrows && draft.label.is_empty() {
+                if care == Care::Narrows && draft.label.is_empty() {
                     draft.label = format!("{PREFIX}{key}");
+                }
+                if care == Care::Guards && after.entrance.guards() {
+                    draft.guard.get_or_insert_with(|| format!("{PREFIX}{key}"));
                 }
                 draft.route = after;
             }
-            Err(accepted) if narrows => {
-                draft.broken.get_or_insert_with(|| (format!("{PREFIX}{key}"), UNREADABLE));
-                return Err(format!("{accepted}; {WITHOUT}"));
+            Err(accepted) => {
+                return Err(match draft.miss(care, &format!("{PREFIX}{key}"), UNREADABLE) {
+                    Some(without) => format!("{accepted}; {without}"),
+                    None => accepted,
+                });
             }
-            Err(accepted) => return Err(accepted),
         }
         Ok(())
     }
@@ -190,17 +221,17 @@ impl<'a> Reader<'a> {
         };
         let mut verdict = Verdict::from(complaint);
         let right = if name == MAIN { row.label() } else { format!("{PREFIX}{name}.{}", row.key) };
-        let narrows = matches!(row.of, Of::Route { narrows: true, .. });
         verdict.outcome = match row.of {
-            Of::Route { .. } => Outcome::Wrong { accepted: no_such_label(narrows), meant: Some(right) },
+            Of::Route { care, .. } => {
+                if care != Care::None {
+                    self.routes.entry(name).or_default().miss(care, label, UNREADABLE);
+                }
+                Outcome::Wrong { accepted: no_such_label(care), meant: Some(right) }
+            }
             Of::Service { .. } | Of::Container { .. } => {
-                Outcome::Wrong { accepted: no_such_label(false), meant: Some(row.label()) }
+                Outcome::Wrong { accepted: no_such_label(Care::None), meant: Some(row.label()) }
             }
         };
-        if narrows {
-            let broken = || (label.to_owned(), UNREADABLE);
-            self.routes.entry(name).or_default().broken.get_or_insert_with(broken);
-        }
         self.verdicts.push(verdict);
     }
 
@@ -213,11 +244,13 @@ impl<'a> Reader<'a> {
         let drafts = std::mem::take(&mut self.routes);
         let main = drafts.get(MAIN).and_then(|draft| draft.route.port);
         let mut services = vec![native::service(MAIN, main, self.spec.clone())];
-        let mut routes = Vec::new();
+        let mut routes = Vec::with_capacity(drafts.len());
         for (name, draft) in drafts {
             if let Some((broken, fault)) = draft.broken {
                 self.leave_out(name, &format!("{broken} {fault}"));
                 self.left_out.get_or_insert(broken);
+                // Without the route, a wider one would serve its requests unguarded.
+                self.stray = self.stray.take().or(draft.guard);
                 continue;
             }
             let (label, port) = (draft.label, draft.route.port);
@@ -226,10 +259,13 @@ impl<'a> Reader<'a> {
             }
             if draft.route.is_empty() {
                 self.pointless(name);
+                draft.guard.into_iter().for_each(|guard| self.lose(name, guard));
                 continue;
             }
+            let closed = draft.unguarded.map(|(label, fault)| format!("{label} {fault}, and would have guarded it"));
             match draft.route.finish(name, &label, main) {
-                Ok(new) => {
+                Ok(mut new) => {
+                    new.iter_mut().for_each(|route| route.closed.clone_from(&closed));
                     if new.iter().any(|route| route.service != MAIN) {
                         services.push(native::service(name, port, self.spec.clone()));
                     }
@@ -241,8 +277,18 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        let Self { spec, container, verdicts, left_out, .. } = self;
-        Native { spec, container, routes, services, left_out, verdicts }
+        let Self { spec, container, verdicts, left_out, stray, .. } = self;
+        Native { spec, container, routes, services, left_out, stray, verdicts }
+    }
+
+    /// What guards a route that there is not might have been meant for another one.
+    fn lose(&mut self, name: &str, guard: String) {
+        let begin = if name == MAIN { PREFIX.to_owned() } else { format!("{PREFIX}{name}.") };
+        let why = format!("there is no such route; write {begin}host. Until then nothing leads to the container");
+        for verdict in self.verdicts.iter_mut().filter(|verdict| verdict.label == guard && !verdict.is_wrong()) {
+            verdict.outcome = Outcome::wrong(why.as_str());
+        }
+        self.stray.get_or_insert(guard);
     }
 
     /// A label that could be read turns out to be wrong beside the others.
@@ -279,10 +325,18 @@ impl<'a> Reader<'a> {
 }
 
 const UNREADABLE: &str = "cannot be read";
-const WITHOUT: &str = "the route is left out, for it would be too open without";
 
-fn no_such_label(narrows: bool) -> String {
-    let without = if narrows { format!("; {WITHOUT}") } else { String::new() };
+/// What becomes of a route without a label that cannot be read.
+fn without(care: Care) -> Option<&'static str> {
+    match care {
+        Care::None => None,
+        Care::Narrows => Some("the route is left out, for it would be too open without"),
+        Care::Guards => Some("the route is closed, for it guards it"),
+    }
+}
+
+fn no_such_label(care: Care) -> String {
+    let without = without(care).map(|without| format!("; {without}")).unwrap_or_default();
     format!("no such label; `divisi labels` prints all there are{without}")
 }
 

@@ -44,11 +44,22 @@ pub enum Of {
     /// One for each route to a container, which only a label can say; with the name of the route before the key where there
     /// are several.
     Route {
-        /// Whether fewer requests fit because of it. Without it, a route would be more open than its owner wrote it.
-        narrows: bool,
+        /// What a route would be without it.
+        care: Care,
         /// Puts it in its place.
         set: fn(&mut OfRoute, &str) -> Result<(), String>,
     },
+}
+
+/// What a route would be without a label that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// As it is without that label.
+    None,
+    /// Wider than its owner wrote it: it is left out.
+    Narrows,
+    /// Less guarded than its owner wrote it: it serves nobody, and no wider one serves its requests.
+    Guards,
 }
 
 impl Row {

@@ -3,9 +3,9 @@
 use divisi_model::Spec;
 
 use crate::native::OfRoute;
-use crate::row::{Of, Row};
+use crate::row::{Care, Of, Row};
 use crate::values::{duration, number, put, size, timeout};
-use crate::{affinity, check, limits, native};
+use crate::{affinity, check, door, limits, native, speech};
 
 /// The window through which a waiting request's body is read.
 const BODY_MOST: usize = 64 * 1024;
@@ -28,11 +28,15 @@ pub fn set(spec: &mut Spec, flag: &str, text: &str) -> Result<(), String> {
 }
 
 const fn route(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
-    Of::Route { narrows: false, set }
+    Of::Route { care: Care::None, set }
 }
 
 const fn matcher(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
-    Of::Route { narrows: true, set }
+    Of::Route { care: Care::Narrows, set }
+}
+
+const fn guard(set: fn(&mut OfRoute, &str) -> Result<(), String>) -> Of {
+    Of::Route { care: Care::Guards, set }
 }
 
 /// Every setting, in the order in which people read about them.
@@ -100,6 +104,80 @@ pub const TABLE: &[Row] = &[
         help: "The port of the container; auto for the one that it exposes",
         example: "8080",
         of: route(native::port),
+    },
+    Row {
+        key: "tls",
+        value: "HOW",
+        default: "auto",
+        help: "Whether requests come inside TLS: auto (or not, until a certificate of a file or by ACME is there), both, \
+               only, off",
+        example: "only",
+        of: guard(door::tls),
+    },
+    Row {
+        key: "certificate",
+        value: "NAMES",
+        default: "auto",
+        help: "The names of the certificate; auto for the hosts, files for none by ACME, file:NAME for that file",
+        example: "example.com,*.example.com",
+        of: route(door::certificate),
+    },
+    Row {
+        key: "hsts",
+        value: "TIME",
+        default: "off",
+        help: "How long browsers come inside TLS only; true for a year; more behind a semicolon: includeSubDomains, preload",
+        example: "180d; includeSubDomains",
+        of: route(door::hsts),
+    },
+    Row {
+        key: "client-ca",
+        value: "FILE",
+        default: "off",
+        help: "Whoever shows no certificate that an authority in this PEM file of divisi's container has signed is refused",
+        example: "/certs/staff.pem",
+        of: guard(door::client_authority),
+    },
+    Row {
+        key: "scheme",
+        value: "SCHEME",
+        default: "http",
+        help: "How the container is spoken to: http, https, h2c (HTTP/2 without TLS) or h2 (HTTP/2 inside TLS)",
+        example: "https",
+        of: Of::Container { set: speech::scheme },
+    },
+    Row {
+        key: "upstream-ca",
+        value: "FILE",
+        default: "off",
+        help: "The PEM file, in divisi's container, of the authority that signs the container's certificate; off for the \
+               public ones",
+        example: "/certs/internal.pem",
+        of: Of::Container { set: speech::authority },
+    },
+    Row {
+        key: "upstream-verify",
+        value: "YES",
+        default: "true",
+        help: "Whether the container must prove by its certificate that it is the one that is meant",
+        example: "false",
+        of: Of::Container { set: speech::verify },
+    },
+    Row {
+        key: "upstream-name",
+        value: "NAME",
+        default: "auto",
+        help: "The name that the container's certificate is for; auto for the host that the client asks for",
+        example: "app.internal",
+        of: Of::Container { set: speech::server_name },
+    },
+    Row {
+        key: "proxy-protocol",
+        value: "VERSION",
+        default: "off",
+        help: "Tell the container at the begin of each connection who the client is, by the PROXY protocol: v1 or v2",
+        example: "v2",
+        of: Of::Container { set: speech::proxy_header },
     },
     Row {
         key: "network",

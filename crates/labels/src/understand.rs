@@ -21,12 +21,20 @@ const MOST: usize = 1000;
 const MOST_ROUTES: usize = 4096;
 
 /// How containers are read: what flags say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Reader {
     /// Which languages.
     pub dialects: Dialects,
     /// What Traefik's own flags would say.
     pub traefik: traefik::Options,
+    /// Whether divisi speaks TLS. If not, somebody before it does, and routes have no doors of their own.
+    pub has_tls: bool,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { dialects: Dialects::default(), traefik: traefik::Options::default(), has_tls: true }
+    }
 }
 
 /// Understands one container. What it wants of its service comes on top of `base`, and what our own labels say on top of what
@@ -44,6 +52,8 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
     let traefik = (has(Dialect::Traefik) && speaks_traefik).then(|| traefik::read(words, base, &reader.traefik));
     let nginx_proxy = has(Dialect::NginxProxy).then(|| nginx_proxy::read(words, base));
     let off = refused(&native);
+    let stray = native.stray.clone();
+    let spoken = native.container.spoken.clone();
     let mut wish = from_native(native);
     if let Some(traefik) = traefik {
         add_traefik(&mut wish, traefik);
@@ -57,8 +67,9 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
     for service in wish.services.iter_mut().filter(|service| service.dialect != Dialect::Native) {
         service.spec = reading::spec(ours.iter().copied(), &service.spec);
     }
+    wish.services.iter_mut().for_each(|service| spoken.onto(&mut service.speech));
     let many = (wish.routes.len() > MOST_ROUTES).then(|| format!("more than {MOST_ROUTES} routes"));
-    if let Some(why) = off.or(many) {
+    if let Some(why) = off.or(stray).or(many) {
         wish.exposed = Exposed::No(why);
         wish.routes.clear();
     }
@@ -157,7 +168,7 @@ mod tests {
 
     fn wish(labels: &[(&str, &str)], options: traefik::Options) -> Wish {
         let words = Words { labels, service: "web", project: "shop", ..Words::default() };
-        understand(&words, &Spec::default(), &Reader { traefik: options, dialects: Dialects::ALL })
+        understand(&words, &Spec::default(), &Reader { traefik: options, ..Reader::default() })
     }
 
     #[test]
@@ -197,6 +208,23 @@ mod tests {
     }
 
     #[test]
+    fn the_narrower_route_is_first_in_whatever_language() {
+        let priority = |labels: &[(&str, &str)], environment: &[(&str, &str)]| {
+            let words = Words { labels, environment, ..Words::default() };
+            understand(&words, &Spec::default(), &Reader::default()).routes[0].priority.expect("a number")
+        };
+        let old = |host| priority(&[], &[("VIRTUAL_HOST", host)]);
+        let ours = priority(&[("divisi.host", "shop.test"), ("divisi.path", "/api")], &[]);
+        let traefik = priority(&[("traefik.http.routers.a.rule", "Host(`shop.test`) && PathPrefix(`/api`)")], &[]);
+        assert!(ours > old("shop.test") && traefik > old("shop.test"));
+        let host = priority(&[("divisi.host", "shop.test")], &[]);
+        for wide in ["*.test", ".shop.test", "shop.*", "~^shop"] {
+            assert!(host > old(wide) && old("shop.test") > old(wide), "{wide}");
+        }
+        assert!(old("*.test") > old("shop.*") && old("shop.*") > old("~^shop"));
+    }
+
+    #[test]
     fn dialects_that_are_off_are_not_read() {
         let labels = [("divisi.host", "a.com"), ("traefik.http.routers.a.rule", "Host(`a.com`)")];
         let words = Words { labels: &labels, environment: &[("VIRTUAL_HOST", "a.com")], ..Words::default() };
@@ -224,7 +252,7 @@ mod tests {
             let mut wish = understand(&words, &Spec::default(), &Reader::default());
             let known = wish.middlewares.clone();
             for route in &mut wish.routes {
-                apply(route, |name| known.iter().find(|middleware| middleware.name == name).cloned(), &[]);
+                apply(route, |name| known.iter().find(|middleware| middleware.name == name).cloned(), &[], true);
             }
             for verdict in &wish.verdicts {
                 let line = verdict.to_string();
@@ -244,10 +272,10 @@ mod tests {
         let mut wish = wish(&labels, traefik::Options::default());
         let known = wish.middlewares.clone();
         let find = |name: &str| known.iter().find(|middleware| middleware.name == name).cloned();
-        apply(&mut wish.routes[0], find, &[]);
+        apply(&mut wish.routes[0], find, &[], true);
         assert!(wish.routes[0].closed.as_deref().is_some_and(|why| why.contains("themselves")));
         let mut open = RouteSpec { closed: None, ..wish.routes[0].clone() };
-        apply(&mut open, find, &["b".to_owned()]);
+        apply(&mut open, find, &["b".to_owned()], true);
         assert_eq!(open.closed, None, "passed over");
     }
 }

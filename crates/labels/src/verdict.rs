@@ -71,6 +71,11 @@ impl From<Result<(), String>> for Outcome {
 }
 
 impl Verdict {
+    /// Its value, but of one that lets people in: what is shown ends up in logs and in chats.
+    pub fn shown_value(&self) -> &str {
+        if self.label.to_ascii_lowercase().contains("auth.users") { "***" } else { &self.value }
+    }
+
     /// Whether it cannot be read.
     pub fn is_wrong(&self) -> bool {
         matches!(self.outcome, Outcome::Wrong { .. })
@@ -88,7 +93,7 @@ impl From<Complaint> for Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.dialect == Dialect::NginxProxy { "variable" } else { "label" };
-        write!(f, "{kind} {} is {}: ", Shown(&self.label), Shown(&self.value))?;
+        write!(f, "{kind} {} is {}: ", Shown(&self.label), Shown(self.shown_value()))?;
         match &self.outcome {
             Outcome::Used => f.write_str("used"),
             Outcome::Approximated(why) => write!(f, "approximated: {}", Said(why)),
@@ -98,5 +103,23 @@ impl fmt::Display for Verdict {
                 write!(f, "{} (did you mean {}?)", Said(accepted), Said(meant))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lets_people_in_is_not_shown() {
+        let of = |label: &str| Verdict {
+            dialect: Dialect::Traefik,
+            label: label.to_owned(),
+            value: "admin:$apr1$x".to_owned(),
+            outcome: Outcome::Used,
+        };
+        let secret = of("traefik.http.middlewares.a.basicAuth.users");
+        assert_eq!((secret.shown_value(), secret.to_string().contains("apr1")), ("***", false));
+        assert_eq!(of("traefik.http.routers.a.rule").shown_value(), "admin:$apr1$x");
     }
 }

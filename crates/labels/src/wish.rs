@@ -1,8 +1,8 @@
 //! What one container wants, whatever language it says it in: the one typed form in which all dialects end.
 
-use divisi_model::Spec;
 pub use divisi_model::route::Rewrite;
-use divisi_model::route::Rule;
+use divisi_model::route::{Door, Protection, Redirect, Rule};
+use divisi_model::{Spec, Speech};
 
 use crate::dialect::Dialect;
 use crate::middleware::Middleware;
@@ -82,17 +82,12 @@ pub struct RouteSpec {
     pub closed: Option<String>,
     /// Where clients may come in; empty for everywhere.
     pub entrypoints: Vec<String>,
-    /// What is wanted of TLS; None for no TLS.
-    pub tls: Option<TlsSpec>,
-}
-
-/// What a route wants of TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsSpec {
-    /// Who gets its certificate.
-    pub resolver: Option<String>,
-    /// For which names; each first one with others beside it. Empty for those in the rule.
-    pub domains: Vec<(String, Vec<String>)>,
+    /// By which door they come in.
+    pub door: Door,
+    /// Where those are sent that come without TLS; None where they are served.
+    pub redirect: Option<Redirect>,
+    /// What is wanted of TLS, where they come in so.
+    pub protection: Protection,
 }
 
 /// A port of a container.
@@ -105,7 +100,7 @@ pub struct ServiceSpec {
     /// Its port; None for the one that the container exposes.
     pub port: Option<u16>,
     /// How it is spoken to.
-    pub scheme: Scheme,
+    pub speech: Speech,
     /// Whether it sees the host that the client asked for, and not its own.
     pub pass_host: bool,
     /// The middlewares before it. The routes of its own container have them behind theirs; one of another container has not.
@@ -114,35 +109,4 @@ pub struct ServiceSpec {
     pub closed: Option<String>,
     /// What is wanted of it.
     pub spec: Spec,
-}
-
-/// How a replica is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scheme {
-    /// HTTP/1.1 as it is.
-    #[default]
-    Http,
-    /// HTTP inside TLS.
-    Https,
-    /// HTTP/2 as it is.
-    H2c,
-}
-
-impl Scheme {
-    /// As users write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-            Self::H2c => "h2c",
-        }
-    }
-
-    /// Why nobody is served where a replica is to be spoken to so; None where it can be done.
-    pub fn obstacle(self) -> Option<String> {
-        match self {
-            Self::Http => None,
-            scheme => Some(format!("its replicas are to be spoken to by {}, which is not built yet", scheme.name())),
-        }
-    }
 }

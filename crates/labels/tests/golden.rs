@@ -9,8 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use divisi_labels::middleware::apply;
-use divisi_labels::{Exposed, Outcome, Reader, Wish, Words, understand};
-use divisi_model::Spec;
+use divisi_labels::{Dialect, Exposed, Outcome, Reader, RouteSpec, Wish, Words, understand};
+use divisi_model::route::{Door, Protection, Redirect, When};
+use divisi_model::speech::Trust;
+use divisi_model::{Spec, Speech};
 
 /// What stands between cases; what follows in its line is the case's name.
 const CASE: &str = "=== ";
@@ -59,7 +61,7 @@ fn case(text: &str) -> String {
     }
     let words = Words { labels: &labels, environment: &environment, ..words };
     let wish = understand(&words, &Spec::default(), &reader);
-    format!("{CASE}{name}\n{above}\n---\n{}\n", shown(&wish))
+    format!("{CASE}{name}\n{above}\n---\n{}\n", shown(&wish, &reader))
 }
 
 fn set<'a>(words: &mut Words<'a>, reader: &mut Reader, with: &'a str) {
@@ -69,6 +71,7 @@ fn set<'a>(words: &mut Words<'a>, reader: &mut Reader, with: &'a str) {
         "project" => words.project = value,
         "container" => words.container = value,
         "exposed-by-default" => reader.traefik.exposed_by_default = true,
+        "no-tls" => reader.has_tls = false,
         "strict" => reader.traefik.strict = true,
         "default-rule" => value.clone_into(&mut reader.traefik.default_rule),
         "entrypoints" => reader.traefik.entrypoints = value.split(',').map(str::to_owned).collect(),
@@ -76,7 +79,69 @@ fn set<'a>(words: &mut Words<'a>, reader: &mut Reader, with: &'a str) {
     }
 }
 
-fn shown(wish: &Wish) -> String {
+/// What is said of TLS and is not as it is where nothing is said.
+fn entrance(route: &RouteSpec) -> String {
+    let mut shown = String::new();
+    let mut add = |text: String| shown.push_str(&text);
+    if (route.door, route.redirect) != usual(route.dialect) {
+        add(format!(" {}", route.door.name()));
+        let redirect = |redirect: &Redirect| {
+            let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
+            let (status, other, when) = (redirect.status, redirect.other_status, redirect.when);
+            format!(" sent by {status}/{other}{port} {when:?}").to_lowercase()
+        };
+        route.redirect.iter().for_each(|sent| add(redirect(sent)));
+    }
+    let Protection { hsts, client_authority, names, file, from_files } = &route.protection;
+    hsts.iter().for_each(|hsts| add(format!(" hsts {hsts:?}")));
+    client_authority.iter().for_each(|authority| add(format!(" clients of {authority}")));
+    names.iter().for_each(|name| add(format!(" named {name}")));
+    file.iter().for_each(|file| add(format!(" certificate {file}")));
+    if *from_files {
+        add(" from files".to_owned());
+    }
+    shown
+}
+
+/// The door of a route of which nothing is said.
+fn usual(dialect: Dialect) -> (Door, Option<Redirect>) {
+    let status = Redirect { status: 301, other_status: 301, ..Redirect::permanent(When::CertifiedOrDefault) };
+    match dialect {
+        Dialect::Native => (Door::Any, Some(Redirect::permanent(When::Certified))),
+        Dialect::Traefik => (Door::Plain, None),
+        Dialect::NginxProxy => (Door::Any, Some(status)),
+    }
+}
+
+fn spoken(speech: &Speech) -> String {
+    let mut shown = String::new();
+    match &speech.trust {
+        Trust::Public => {}
+        Trust::Authority(authority) => write!(shown, " trusts {authority}").expect("memory"),
+        Trust::Unproven if speech.scheme.is_secure() => shown.push_str(" unproven"),
+        Trust::Unproven => {}
+    }
+    speech.server_name.iter().for_each(|name| write!(shown, " named {name}").expect("memory"));
+    speech.proxy_header.iter().for_each(|header| write!(shown, " proxy {header:?}").expect("memory"));
+    shown
+}
+
+/// With what its middlewares do.
+fn shown_route(mut route: RouteSpec, wish: &Wish, reader: &Reader) -> String {
+    let known = |name: &str| wish.middlewares.iter().find(|known| known.name == name).cloned();
+    apply(&mut route, known, &[], reader.has_tls);
+    let priority = route.priority.map(|priority| priority.to_string()).unwrap_or_default();
+    let mut shown = format!("route {:?} [{priority}] {} -> {:?}", route.name, route.rule, route.service);
+    route.rewrites.iter().for_each(|rewrite| write!(shown, " {rewrite:?}").expect("memory"));
+    if !route.entrypoints.is_empty() {
+        write!(shown, " at {}", route.entrypoints.join(",")).expect("memory");
+    }
+    shown.push_str(&entrance(&route));
+    route.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
+    shown
+}
+
+fn shown(wish: &Wish, reader: &Reader) -> String {
     let mut text = String::new();
     let mut line = |line: String| text.push_str(&(line + "\n"));
     match &wish.exposed {
@@ -87,23 +152,13 @@ fn shown(wish: &Wish) -> String {
     if let Some(network) = &wish.network {
         line(format!("network {network}"));
     }
-    for route in &wish.routes {
-        let mut route = route.clone();
-        apply(&mut route, |name| wish.middlewares.iter().find(|known| known.name == name).cloned(), &[]);
-        let priority = route.priority.map(|priority| priority.to_string()).unwrap_or_default();
-        let mut shown = format!("route {:?} [{priority}] {} -> {:?}", route.name, route.rule, route.service);
-        route.rewrites.iter().for_each(|rewrite| write!(shown, " {rewrite:?}").expect("memory"));
-        if !route.entrypoints.is_empty() {
-            write!(shown, " at {}", route.entrypoints.join(",")).expect("memory");
-        }
-        route.tls.iter().for_each(|tls| write!(shown, " tls {:?} {:?}", tls.resolver, tls.domains).expect("memory"));
-        route.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
-        line(shown);
-    }
+    wish.routes.iter().for_each(|route| line(shown_route(route.clone(), wish, reader)));
     for service in &wish.services {
         let port = service.port.map_or_else(|| "auto".to_owned(), |port| port.to_string());
-        let mut shown = format!("service {} {:?} port {port} {}", service.dialect, service.name, service.scheme.name());
+        let mut shown =
+            format!("service {} {:?} port {port} {}", service.dialect, service.name, service.speech.scheme.name());
         let (plain, spec) = (Spec::default(), &service.spec);
+        shown.push_str(&spoken(&service.speech));
         if !service.pass_host {
             shown.push_str(" own host");
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use divisi_labels::middleware::apply;
 use divisi_labels::traefik::Options;
-use divisi_labels::{Dialects, Outcome, Reader, Wish, Words, understand};
+use divisi_labels::{Outcome, Reader, Wish, Words, understand};
 use divisi_model::Spec;
 
 /// Enough for one run; the time is over sooner in a slow build.
@@ -24,6 +24,9 @@ const CORPUS: &[&str] = &[
     include_str!("golden/nginx-proxy.txt"),
     include_str!("golden/nginx-proxy-rows.txt"),
     include_str!("golden/empty.txt"),
+    include_str!("golden/native-tls.txt"),
+    include_str!("golden/traefik-tls.txt"),
+    include_str!("golden/nginx-proxy-tls.txt"),
 ];
 
 const PIECES: &[&str] = &[
@@ -146,13 +149,13 @@ fn container(random: &mut Random, corpus: &[(bool, &str, &str)]) -> Vec<(bool, S
     said
 }
 
-fn check(wish: &mut Wish, said: usize) -> Result<(), String> {
+fn check(wish: &mut Wish, said: usize, has_tls: bool) -> Result<(), String> {
     if wish.verdicts.len() > said {
         return Err(format!("{} verdicts on {said} labels", wish.verdicts.len()));
     }
     let known = wish.middlewares.clone();
     for route in &mut wish.routes {
-        apply(route, |name| known.iter().find(|middleware| middleware.name == name).cloned(), &[]);
+        apply(route, |name| known.iter().find(|middleware| middleware.name == name).cloned(), &[], has_tls);
     }
     let texts = wish.verdicts.iter().flat_map(|verdict| match &verdict.outcome {
         Outcome::Used => vec![],
@@ -183,7 +186,8 @@ fn no_labels_do_harm() {
     let readers = [
         Reader::default(),
         Reader { traefik: Options { exposed_by_default: true, ..Options::default() }, ..Reader::default() },
-        Reader { dialects: Dialects::ALL, traefik: Options { strict: true, ..Options::default() } },
+        Reader { has_tls: false, ..Reader::default() },
+        Reader { traefik: Options { strict: true, ..Options::default() }, ..Reader::default() },
     ];
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let mut count = 0;
@@ -202,9 +206,10 @@ fn no_labels_do_harm() {
             container: "shop-web-1",
         };
         let begin = Instant::now();
-        let mut wish = understand(&words, &Spec::default(), random.one(&readers));
+        let reader = random.one(&readers);
+        let mut wish = understand(&words, &Spec::default(), reader);
         let taken = begin.elapsed();
-        if let Err(why) = check(&mut wish, said.len()) {
+        if let Err(why) = check(&mut wish, said.len(), reader.has_tls) {
             panic!("seed {seed}, container {count}: {why}\n{said:#?}");
         }
         assert!(taken < Duration::from_secs(2), "seed {seed}, container {count}: {taken:?}\n{said:#?}");

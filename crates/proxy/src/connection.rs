@@ -14,7 +14,7 @@ use crate::desk::Window;
 use crate::handshake;
 use crate::http1;
 use crate::http2;
-use crate::identity::{Identity, Seal, Speech};
+use crate::identity::{Identity, Speech};
 use crate::listener::Entrance;
 use crate::transport::{Tcp, Transport, fill};
 use crate::worker::Worker;
@@ -39,49 +39,39 @@ enum Beginning {
 }
 
 /// Serves a client until one of the two sides has had enough.
+///
+/// What a connection is for most of its life is a request of HTTP/1 that is waited for, so all else is on the heap, as long as it lasts.
 pub(crate) async fn serve(tcp: Tcp, peer: SocketAddr, entrance: Entrance, worker: Rc<Worker>) {
-    let timer = Timer::new(&worker.clock);
-    let mut window = Window::new(&worker.desks.buffers);
-    let transport = Transport::Tcp(tcp);
-    timer.rest(worker.settings.limits.head_timeout);
-    let beginning = begin(&transport, &mut window, &timer, worker.settings.listen_tls.is_some()).await;
-    let mut identity = Identity::new(peer.ip(), worker.settings.trusts(peer.ip()));
-    identity.is_misled = entrance == Entrance::Secure;
-    match (beginning, transport) {
-        (None, _) => {}
-        (Some(Beginning::Tls), Transport::Tcp(tcp)) => {
-            // On the heap: the state of a handshake is large, and over when the connection is to rest.
-            let Some((transport, seal)) = Box::pin(handshake::run(tcp, window, &timer, &worker)).await else { return };
-            serve_sealed(transport, seal, identity, timer, worker).await;
-        }
-        (Some(Beginning::Http2), transport) => {
-            identity.speech = Speech::Http2;
-            http2::serve(Client { transport, identity, timer }, window, worker).await;
-        }
-        (Some(_), transport) => {
-            http1::serve(Client { transport, identity, timer }, window, &worker).await;
-        }
+    let Some((client, mut window)) = Box::pin(arrive(tcp, peer, entrance, &worker)).await else { return };
+    match client.identity.speech {
+        Speech::Http1 => http1::serve(&client, &mut window, &worker).await,
+        Speech::Http2 => Box::pin(http2::serve(client, window, worker)).await,
     }
 }
 
-/// The same inside TLS, where both sides have agreed on what is spoken, or the client begins with what it will.
-async fn serve_sealed(transport: Transport, seal: Seal, mut identity: Identity, timer: Timer, worker: Rc<Worker>) {
+/// Finds out what a client speaks. None where it leaves before, or cannot be served.
+async fn arrive(tcp: Tcp, peer: SocketAddr, entrance: Entrance, worker: &Worker) -> Option<(Client, Window)> {
+    let timer = Timer::new(&worker.clock);
     let mut window = Window::new(&worker.desks.buffers);
-    let agreed = transport.protocol();
-    (identity.seal, identity.is_misled) = (Some(seal), false);
+    let mut transport = Transport::Tcp(tcp);
+    let mut identity = Identity::new(peer.ip(), worker.settings.trusts(peer.ip()));
     timer.rest(worker.settings.limits.head_timeout);
-    let beginning = match agreed.as_deref() {
-        Some(b"h2") => Some(Beginning::Http2),
-        _ => begin(&transport, &mut window, &timer, false).await,
-    };
-    match beginning {
-        None => transport.part(),
-        Some(Beginning::Http2) => {
-            identity.speech = Speech::Http2;
-            http2::serve(Client { transport, identity, timer }, window, worker).await;
-        }
-        Some(_) => http1::serve(Client { transport, identity, timer }, window, &worker).await,
+    let mut beginning = begin(&transport, &mut window, &timer, worker.settings.listen_tls.is_some()).await?;
+    if beginning == Beginning::Tls {
+        // On the heap: the state of a handshake is large.
+        let (sealed, seal) = Box::pin(handshake::run(transport, &mut window, &timer, worker)).await?;
+        (transport, identity.seal) = (sealed, Some(seal));
+        timer.rest(worker.settings.limits.head_timeout);
+        // Both sides have agreed on what is spoken, or the client begins with what it likes.
+        beginning = match transport.protocol().as_deref() {
+            Some(b"h2") => Beginning::Http2,
+            _ => begin(&transport, &mut window, &timer, false).await?,
+        };
+    } else {
+        identity.is_misled = entrance == Entrance::Secure;
     }
+    identity.speech = if beginning == Beginning::Http2 { Speech::Http2 } else { Speech::Http1 };
+    Some((Client { transport, identity, timer }, window))
 }
 
 /// Reads until it is known what a connection begins with; None where it ends before.
@@ -100,4 +90,19 @@ async fn begin(transport: &Transport, window: &mut Window, timer: &Timer, tls: b
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idle connection is its task, and nearly nothing else.
+    #[test]
+    fn a_connection_that_rests_is_small() {
+        fn size<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = size(serve);
+        assert!(bytes < 600, "{bytes} bytes");
+    }
 }

@@ -1,7 +1,7 @@
 //! Whether a request has come in by the right door, and where the other one is.
 
 use divisi_http1::RequestHead;
-use divisi_model::route::{Asked, Protection, Redirect, RoutingTable, When};
+use divisi_model::route::{Asked, Protection, Redirect, Route, RoutingTable, When};
 use divisi_tls::{Source, Vault, name};
 
 use crate::error::Error;
@@ -36,7 +36,7 @@ pub(crate) fn open_inside(
     if question.is_secure() || routes.is_empty() {
         return Ok(());
     }
-    let way = routes.find_inside_tls(question).map(|route| route.way());
+    let way = routes.find_inside_tls(question).map(Route::way);
     way.and_then(|way| way.redirect(false)).map_or(Ok(()), |inside| redirect(inside, request, worker))
 }
 

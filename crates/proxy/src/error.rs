@@ -48,6 +48,15 @@ fn none_ready(name: &str, known: usize) -> String {
     }
 }
 
+/// The setting that says how large a head may be.
+fn limit(error: &HeadError) -> &'static str {
+    match error {
+        HeadError::TooLarge | HeadError::TargetTooLong => " (--head-size)",
+        HeadError::TooManyFields => " (--max-fields)",
+        _ => "",
+    }
+}
+
 /// How much of what a client asked for is told back to it.
 const EXCERPT: usize = 200;
 
@@ -63,7 +72,7 @@ impl Nowhere {
         };
         let host = if host.is_empty() { "no host".to_owned() } else { format!("host {}", excerpt(host)) };
         let colon = if reason.is_empty() { "" } else { ": " };
-        Self(format!("no route for {host} and path {}{colon}{reason}", excerpt(path)))
+        Self(format!("no route for {host} and path {}{colon}{reason} (`divisi explain URL` says more)", excerpt(path)))
     }
 }
 
@@ -76,11 +85,11 @@ impl fmt::Display for Nowhere {
 /// Why an exchange failed.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
-    #[error("bad request: {0}")]
+    #[error("bad request: {0}{flag}", flag = limit(.0))]
     BadRequest(HeadError),
     #[error("bad request body: {0}")]
     BadRequestBody(BodyError),
-    #[error("the replica's response is malformed: {0}")]
+    #[error("the replica's response is malformed: {0}{flag}", flag = limit(.0))]
     BadResponse(HeadError),
     #[error("the replica's response body is malformed: {0}")]
     BadResponseBody(BodyError),
@@ -90,11 +99,11 @@ pub(crate) enum Error {
     Closed(Arc<str>),
     #[error("the client left")]
     ClientLeft,
-    #[error("the client took too long")]
+    #[error("the client took too long (--head-timeout, --client-timeout, --min-body-rate)")]
     ClientTooSlow,
     #[error("cannot connect to the replica: {0}")]
     Connect(io::Error),
-    #[error("the replica did not accept a connection in time")]
+    #[error("the replica did not accept a connection in time (--connect-timeout)")]
     ConnectTimeout,
     #[error("{0}")]
     Unheld(Unheld),
@@ -121,7 +130,7 @@ pub(crate) enum Error {
     NoRoute(String),
     #[error("{0}")]
     NotFound(Nowhere),
-    #[error("the replica did not respond in time")]
+    #[error("the replica did not respond in time (--response-timeout)")]
     ResponseTimeout,
     #[error("{0}")]
     Token(Arc<str>),

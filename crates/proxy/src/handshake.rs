@@ -61,15 +61,20 @@ pub(crate) async fn hello(transport: &Transport, window: &mut Window, timer: &Ti
     }
 }
 
-/// Goes through the handshake with a client whose first bytes are in `window`. None where it came to nothing.
-pub(crate) async fn run(tcp: Tcp, mut window: Window, timer: &Timer, worker: &Worker) -> Option<(Transport, Seal)> {
-    let transport = Transport::Tcp(tcp);
-    let hello = hello(&transport, &mut window, timer).await?;
+/// Goes through the handshake with a client whose first bytes are in `window`, which is empty then. None where it came to nothing.
+pub(crate) async fn run(
+    transport: Transport,
+    window: &mut Window,
+    timer: &Timer,
+    worker: &Worker,
+) -> Option<(Transport, Seal)> {
+    let hello = hello(&transport, window, timer).await?;
     let (config, seal) = choose(&hello, &transport, timer, &worker.vault).await?;
     let Transport::Tcp(tcp) = transport else { return None };
     let is_challenge = seal.is_none();
     timer.rest(worker.settings.limits.head_timeout);
-    let tls = shake(tcp, config, window, timer, worker).await;
+    let records = std::mem::replace(window, Window::new(&worker.desks.buffers));
+    let tls = shake(tcp, config, records, timer, worker).await;
     let tls = tls.inspect_err(|error| tracing::debug!(%error, name = hello.name, "a TLS handshake failed")).ok()?;
     let transport = Transport::Tls(Box::new(tls));
     if is_challenge {
@@ -94,6 +99,7 @@ async fn choose(
 ) -> Option<(Arc<ServerConfig>, Option<Seal>)> {
     let mut news = vault.news();
     timer.hold(SOON);
+    let mut may_ask = true;
     loop {
         news.mark_unchanged();
         let protocols = hello.protocols.iter().map(Vec::as_slice);
@@ -101,11 +107,23 @@ async fn choose(
             Choice::Serve { config, client_authority } => return Some((config, Some(Seal { client_authority }))),
             Choice::Challenge(config) => return Some((config, None)),
             Choice::Soon if matches!(timer.limit(news.changed()).await, Ok(Ok(()))) => {}
+            Choice::Refuse if std::mem::take(&mut may_ask) && may_come(hello, timer, vault).await => {}
             Choice::Soon | Choice::Refuse => {
                 say(transport, &UNRECOGNIZED_NAME);
                 return None;
             }
         }
+    }
+}
+
+/// Whether a name that nobody here has gets a certificate, because somebody was asked who allows it. An ACME authority that looks
+/// at a name asks for none (RFC 8737 3).
+async fn may_come(hello: &Hello, timer: &Timer, vault: &Vault) -> bool {
+    let is_challenge = hello.protocols.iter().any(|protocol| protocol == b"acme-tls/1");
+    let name = hello.name.as_deref().filter(|_| !is_challenge);
+    match name.and_then(|name| vault.ask(name)) {
+        Some(answered) => matches!(timer.limit(answered).await, Ok(Ok(true))),
+        None => false,
     }
 }
 

@@ -74,7 +74,7 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The address cannot be listened at: taken, not of this machine, or not allowed.
-    #[error("cannot listen at {addr}: {source}")]
+    #[error("cannot listen at {addr}: {source}; --listen (DIVISI_LISTEN) says where to listen")]
     Listen {
         /// The address.
         addr: SocketAddr,

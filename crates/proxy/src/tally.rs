@@ -15,6 +15,8 @@ pub(crate) struct Tally {
     broken: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
+    /// Connections to replicas that were opened.
+    opened: AtomicU64,
     /// Connections to replicas that nobody uses, as they were at the last tick.
     idle: AtomicUsize,
 }
@@ -38,6 +40,8 @@ pub struct Totals {
     pub received: u64,
     /// Bytes of responses that went to clients, in the same way.
     pub sent: u64,
+    /// Connections to replicas that were opened. All other attempts used one that there was.
+    pub opened: u64,
 }
 
 /// What one exchange adds.
@@ -70,6 +74,10 @@ impl Tally {
         }
     }
 
+    pub(crate) fn count_opened(&self) {
+        add(&self.opened, 1);
+    }
+
     pub(crate) fn note_idle(&self, connections: usize) {
         self.idle.store(connections, Ordering::Relaxed);
     }
@@ -96,6 +104,7 @@ impl Totals {
         self.broken += tally.broken.load(Ordering::Relaxed);
         self.received += tally.received.load(Ordering::Relaxed);
         self.sent += tally.sent.load(Ordering::Relaxed);
+        self.opened += tally.opened.load(Ordering::Relaxed);
         self
     }
 }

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`replica`], [`conn`] | a scripted upstream: a strict recording origin that answers as the test says |
 //! | [`client`] | a raw downstream: bytes as they are, responses read strictly |
+//! | [`http2`] | the same in frames of HTTP/2 |
 //! | [`load`] | many clients for some time, every request of theirs counted |
 //! | [`engine`] | a fake Docker engine: the real protocol, containers on paper |
+//! | [`pebble`] | a real ACME authority |
 //! | [`strict`] | what a strict origin accepts |
 //! | [`message`] | heads, looked at |
 //! | [`pattern`] | large bodies, made and compared piece by piece |
@@ -16,9 +18,11 @@
 pub mod client;
 pub mod conn;
 pub mod engine;
+pub mod http2;
 pub mod load;
 pub mod message;
 pub mod pattern;
+pub mod pebble;
 pub mod replica;
 pub mod strict;
 pub mod wait;

@@ -151,12 +151,21 @@ impl Certificate {
 }
 
 /// The key with its chain, checked to belong together.
-pub(crate) fn signing(
+fn signing(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<CertifiedKey>, CertificateError> {
     let signing = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
     signing.map(Arc::new).map_err(CertificateError::Together)
+}
+
+/// Whether a certificate is valid at that time, in seconds since 1970.
+pub(crate) fn is_valid(certificate: &CertificateDer<'_>, now: u64) -> bool {
+    let read = X509Certificate::from_der(certificate);
+    read.is_ok_and(|(_, read)| {
+        let now = UNIX_EPOCH + Duration::from_secs(now);
+        moment(read.validity().not_before) <= now && now <= moment(read.validity().not_after)
+    })
 }
 
 /// The DNS names among the subject's alternative ones. The common name counts for nothing (RFC 9525 4.1), as in browsers.

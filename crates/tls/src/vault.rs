@@ -1,14 +1,14 @@
 //! The cell in which certificates are published and chosen: few write, any number read, and nobody waits.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoClientAuth;
 use rustls::{Error, ServerConfig};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::certificate::{self, CertificateError};
+use crate::certificate::CertificateError;
 use crate::challenges::{self, Challenges, PROTOCOL};
 use crate::client_authority::{AuthorityError, ClientAuthority};
 use crate::configs::{self, Configs, Resolver};
@@ -63,7 +63,20 @@ pub struct Vault {
     upstreams: Upstreams,
     root: ArcSwapOption<String>,
     news: watch::Sender<()>,
+    questions: OnceLock<mpsc::Sender<Question>>,
 }
+
+/// May a name that nobody here has get a certificate?
+#[derive(Debug)]
+pub struct Question {
+    /// The name, in its [`normal`](crate::name::normal) form.
+    pub name: Box<str>,
+    /// Where the answer goes: with a yes [`Vault::choose`] says [`Choice::Soon`] from then on.
+    pub answer: oneshot::Sender<bool>,
+}
+
+/// Most questions that wait. Who comes then is refused, as if nobody could be asked.
+const QUESTIONS: usize = 64;
 
 impl Vault {
     /// A vault with nothing in it. Whoever comes before the first [`publish`](Self::publish) waits.
@@ -84,6 +97,7 @@ impl Vault {
             upstreams: Upstreams::new(news.clone())?,
             root: ArcSwapOption::empty(),
             news,
+            questions: OnceLock::new(),
         }))
     }
 
@@ -146,6 +160,21 @@ impl Vault {
         self.challenges.tokens.load().get(token).cloned()
     }
 
+    /// Asks whether `name`, for which [`choose`](Self::choose) said [`Choice::Refuse`], may get a certificate: after a yes it is
+    /// chosen again. None where nobody can be asked, or too many ask. Who dropped the sender has said no.
+    pub fn ask(&self, name: &str) -> Option<oneshot::Receiver<bool>> {
+        let questions = self.questions.get()?;
+        let (answer, answered) = oneshot::channel();
+        let name = name::normal(name)?.into();
+        questions.try_send(Question { name, answer }).ok().map(|()| answered)
+    }
+
+    /// The questions of handshakes, for whoever answers them. There is one who does: None for the second.
+    pub fn questions(&self) -> Option<mpsc::Receiver<Question>> {
+        let (asks, questions) = mpsc::channel(QUESTIONS);
+        self.questions.set(asks).ok().map(|()| questions)
+    }
+
     /// The certificates as they are now.
     pub fn load(&self) -> Guard<Arc<Keyring>> {
         self.ring.load()
@@ -194,14 +223,14 @@ impl Vault {
     /// From now on an ACME authority that asks by ALPN whether `name` is ours gets this certificate (RFC 8737 3).
     ///
     /// # Errors
-    /// Certificate and key do not belong together.
+    /// The key cannot be used.
     pub fn set_challenge(
         &self,
         name: &str,
         certificate: CertificateDer<'static>,
         key: PrivateKeyDer<'static>,
     ) -> Result<(), CertificateError> {
-        let signing = certificate::signing(vec![certificate], key)?;
+        let signing = challenges::signing(certificate, key)?;
         if let Some(name) = name::normal(name) {
             challenges::with(&self.challenges.certificates, &name, Some(&signing));
         }

@@ -1,11 +1,11 @@
 //! One client: sends a request, reads its answer to the end and holds it against what the case asks for.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use mio::event::Event;
-use mio::net::TcpStream;
 
+use super::stream::Stream;
 use crate::Result;
 use crate::case::Case;
 
@@ -31,7 +31,7 @@ enum Awaited {
 /// A client's connection with at most one request on it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     began: Instant,
     sent: usize,
     awaited: Awaited,
@@ -45,7 +45,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A client on a connection that is just being opened: its request's time includes that.
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
             began: Instant::now(),
@@ -60,6 +60,11 @@ impl Connection {
     /// When the request in hand began.
     pub(super) fn began(&self) -> Instant {
         self.began
+    }
+
+    /// Whether its TLS session is one from before.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.stream.is_resumed()
     }
 
     /// Begins the next request on the same connection.
@@ -80,13 +85,14 @@ impl Connection {
 
     /// Sends and receives until there is something to say.
     pub(super) fn step(&mut self, request: &[u8], case: &Case, buffer: &mut [u8]) -> Result<Step> {
+        self.stream.flush()?;
         self.send(request)?;
         while self.readable || self.ending {
             match self.stream.read(buffer) {
                 Ok(0) if matches!(self.awaited, Awaited::End) => return Ok(Step::Closed),
                 Ok(0) => return Err("connection closed before the answer's end".into()),
                 Ok(read) => {
-                    self.readable = read == buffer.len();
+                    self.readable = !self.stream.is_drained(read, buffer.len());
                     if self.receive(&buffer[..read], case)? {
                         if self.sent < request.len() {
                             return Err("answered before the request's end".into());
@@ -149,7 +155,7 @@ impl Connection {
 }
 
 /// The length of a response's head, once it is whole; it must be a 200 with a body of `length` bytes.
-fn parse(bytes: &[u8], length: usize) -> Result<Option<usize>> {
+pub(crate) fn parse(bytes: &[u8], length: usize) -> Result<Option<usize>> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut fields);
     let httparse::Status::Complete(head) = response.parse(bytes)? else { return Ok(None) };

@@ -3,26 +3,45 @@
 //! A closed loop: every connection sends its next request when it has the whole answer to the last one. The window begins
 //! after a warm-up; CPU time of the proxy is sampled by this very process at both of its ends, in the same moment in which
 //! requests are counted, so no other process has to be scheduled in between.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`connection`] | one client: sends a request, reads its answer and holds it against the case |
+//! | [`stream`] | what its bytes go through: TCP, or TLS on top of it |
+//! | [`h2load`] | HTTP/2, by somebody else's clients |
 
 mod connection;
+mod h2load;
+mod stream;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 
 use crate::Result;
-use crate::case::Case;
+use crate::case::{Case, Reuse};
 use crate::cpu::CpuTimes;
 use crate::histogram::Histogram;
 use crate::measurement::Measurement;
+use crate::tls;
+pub(crate) use connection::parse as head_of_answer;
 use connection::{Connection, Step};
+use stream::Stream;
 
 /// Bytes read at once.
 const BUFFER: usize = 256 << 10;
+
+/// What is wrong with a handshake that should have taken up the client's last session.
+const NOT_RESUMED: &str = "a full handshake instead of a resumption";
+/// What is wrong with a request that nobody answers.
+const STALLED: &str = "no answer for the whole window";
 
 /// What to ask, of whom, for how long.
 #[derive(Debug, Args)]
@@ -42,6 +61,9 @@ pub(crate) struct Options {
     /// Processes whose CPU time counts as the proxy's.
     #[arg(long, value_delimiter = ',')]
     cpu_of: Vec<u32>,
+    /// The folder of the proxy's certificate.
+    #[arg(long)]
+    dir: PathBuf,
 }
 
 /// Every client, and what was counted since the window began.
@@ -50,12 +72,15 @@ struct Load {
     to: SocketAddr,
     case: &'static Case,
     request: Vec<u8>,
+    /// Each client's own, so that each has its own tickets; empty in the clear.
+    tls: Vec<Arc<ClientConfig>>,
     poll: Poll,
     clients: Vec<Connection>,
     latencies: Histogram,
     answered: u64,
-    /// Requests that began before this are too old for the histogram: a sample may have been taken meanwhile.
-    window: Instant,
+    /// Begins after the warm-up. Requests that began before are too old for the histogram: a sample may have been taken
+    /// meanwhile.
+    window: Option<Instant>,
     errors: u64,
     first_error: String,
 }
@@ -65,15 +90,19 @@ struct Load {
 /// # Errors
 /// When no connection can be opened, or the proxy's processes are gone.
 pub(crate) fn run(options: &Options) -> Result<Measurement> {
-    let mut load = Load::start(options.to, options.case)?;
+    if options.case.wire.is_http2() {
+        return h2load::run(options);
+    }
+    let mut load = Load::start(options)?;
     load.drive(Duration::from_secs_f64(options.warmup))?;
     load.answered = 0;
     let before = CpuTimes::of(&options.cpu_of)?;
-    load.window = Instant::now();
+    let began = Instant::now();
+    load.window = Some(began);
     load.drive(Duration::from_secs_f64(options.seconds))?;
-    let seconds = load.window.elapsed().as_secs_f64();
+    let seconds = began.elapsed().as_secs_f64();
     let cpu_ns = CpuTimes::of(&options.cpu_of)?.since(&before);
-    load.count_stalled();
+    load.count_stalled(began);
     Ok(Measurement {
         requests: load.answered,
         seconds,
@@ -87,16 +116,18 @@ pub(crate) fn run(options: &Options) -> Result<Measurement> {
 }
 
 impl Load {
-    fn start(to: SocketAddr, case: &'static Case) -> Result<Self> {
+    fn start(options: &Options) -> Result<Self> {
+        let case = options.case;
         let mut load = Self {
-            to,
+            to: options.to,
             case,
             request: case.request(),
+            tls: configurations(options)?,
             poll: Poll::new()?,
             clients: Vec::with_capacity(case.connections),
             latencies: Histogram::default(),
             answered: 0,
-            window: Instant::now(),
+            window: None,
             errors: 0,
             first_error: String::new(),
         };
@@ -108,9 +139,8 @@ impl Load {
     }
 
     fn connect(&self, key: usize) -> Result<Connection> {
-        let mut stream = TcpStream::connect(self.to).map_err(|error| format!("connect to {}: {error}", self.to))?;
-        stream.set_nodelay(true)?;
-        self.poll.registry().register(&mut stream, Token(key), Interest::READABLE | Interest::WRITABLE)?;
+        let mut stream = Stream::connect(key, self.to, self.tls.get(key))?;
+        self.poll.registry().register(stream.source(), Token(key), Interest::READABLE | Interest::WRITABLE)?;
         Ok(Connection::new(stream))
     }
 
@@ -155,22 +185,28 @@ impl Load {
     }
 
     fn count(&mut self, key: usize) {
-        self.answered += 1;
         let began = self.clients[key].began();
-        if began >= self.window {
+        let counts = self.window.is_some_and(|window| began >= window);
+        // A client's first handshake is a full one: that was in the warm-up.
+        if counts && self.case.reuse == Reuse::Session && !self.clients[key].is_resumed() {
+            self.fail(NOT_RESUMED);
+            return;
+        }
+        self.answered += 1;
+        if counts {
             let took = began.elapsed().as_nanos();
             self.latencies.record(u64::try_from(took).unwrap_or(u64::MAX));
         }
-        if !self.case.fresh {
+        if self.case.reuse == Reuse::Connection {
             self.clients[key].restart();
         }
     }
 
     /// A request that was there for the whole window and is still unanswered would be missing everywhere else.
-    fn count_stalled(&mut self) {
-        let stalled = self.clients.iter().filter(|client| client.began() < self.window).count();
+    fn count_stalled(&mut self, window: Instant) {
+        let stalled = self.clients.iter().filter(|client| client.began() < window).count();
         for _ in 0..stalled {
-            self.fail("no answer for the whole window");
+            self.fail(STALLED);
         }
     }
 
@@ -181,3 +217,22 @@ impl Load {
         self.errors += 1;
     }
 }
+
+fn configurations(options: &Options) -> Result<Vec<Arc<ClientConfig>>> {
+    let Options { case, dir, .. } = options;
+    if !case.wire.is_tls() {
+        return Ok(Vec::new());
+    }
+    let shared = tls::lean(dir)?;
+    let own = |_| {
+        let mut config = shared.clone();
+        if case.reuse == Reuse::Session {
+            config.resumption = Resumption::in_memory_sessions(1);
+        }
+        Arc::new(config)
+    };
+    Ok((0..case.connections).map(own).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,12 +15,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::histogram::Histogram;
 use crate::process::{Launch, Ports, Running};
 use crate::report::median;
-use crate::{Result, machine, report, run};
+use crate::{Result, client, machine, report};
 use load::{Outcome, Plan};
 
 /// How many replicas there are; the first is the slow one.
@@ -78,7 +77,7 @@ struct Row {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let beside = std::env::current_exe()?.with_file_name("divisi");
     let divisi = options.divisi.as_ref().unwrap_or(&beside);
-    stay_off_the_proxys_core()?;
+    machine::stay_off_the_proxys_core()?;
     let delay = Duration::from_millis(options.delay.into());
     let replicas: Vec<SocketAddr> = (0..REPLICAS)
         .map(|number| replica::start(number, if number == 0 { delay * options.slower } else { delay }))
@@ -101,13 +100,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report::write_out(&options.out, "tail", &text, &format!("{CSV_HEADER}\n{csv}"))
 }
 
-/// The proxy has core 0 to itself, as everywhere here.
-fn stay_off_the_proxys_core() -> Result<()> {
-    let mut others = CpuSet::new();
-    (1..machine::cores()).for_each(|core| others.set(core));
-    Ok(sched_setaffinity(None, &others).map_err(|error| format!("two cores are needed: {error}"))?)
-}
-
 fn measure(
     options: &Options,
     divisi: &Path,
@@ -117,9 +109,10 @@ fn measure(
     dir: &Path,
 ) -> Result<Outcome> {
     let addrs: Vec<_> = replicas.iter().map(SocketAddr::to_string).collect();
-    let args = format!("serve --listen {listen} --workers 1 --policy {policy} --replica {}", addrs.join(","));
+    let args =
+        format!("serve --listen {listen} --listen-tls off --workers 1 --policy {policy} --replica {}", addrs.join(","));
     let mut proxy = Running::start(&Launch::new(divisi, &args), 0, &dir.join("divisi.log"))?;
-    proxy.wait(|| run::answers(listen))?;
+    proxy.wait(|| client::answers(listen))?;
     let plan = Plan {
         to: listen,
         interval: Duration::from_secs(1) / options.rate,

@@ -115,6 +115,43 @@ fn a_folder_that_is_not_there_is_empty_until_it_is() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_read_changes_nothing() {
+    let place = tempdir().expect("a folder");
+    let (here, away) = (place.path().join("certs"), place.path().join("away"));
+    fs::create_dir(&here).expect("a folder");
+    write(&here, "web", &["web.test"], 30);
+    let mut folder = Folder::new(here.clone());
+    folder.look();
+    fs::rename(&here, &away).expect("moved");
+    for _ in 0..3 {
+        assert!(!folder.look());
+    }
+    assert_eq!(names(&folder, "web"), "web.test");
+    fs::rename(&away, &here).expect("moved");
+    write(&here, "web", &["new.test"], 30);
+    assert!(folder.look());
+    assert_eq!(names(&folder, "web"), "new.test");
+}
+
+#[test]
+fn what_could_not_be_read_is_tried_again_and_told_once() {
+    let place = tempdir().expect("a folder");
+    let loose = place.path().join("web.crt");
+    let (chain, key) = pair(&["web.test"], 30);
+    fs::write(place.path().join("web.key"), key).expect("written");
+    // A link in a circle cannot be read, and looks like nothing.
+    std::os::unix::fs::symlink(&loose, &loose).expect("a link");
+    let mut folder = Folder::new(place.path().to_owned());
+    assert!(folder.look());
+    assert!(problem(&folder, "web").contains("web.crt"), "{}", problem(&folder, "web"));
+    assert!(!folder.look() && folder.pairs()["web"].is_told);
+    fs::remove_file(&loose).expect("removed");
+    fs::write(&loose, chain).expect("written");
+    assert!(folder.look());
+    assert_eq!((names(&folder, "web"), problem(&folder, "web")), ("web.test".to_owned(), String::new()));
+}
+
+#[test]
 fn files_are_called_after_names_or_not() {
     assert_eq!(name_of("Web.Example.com").as_deref(), Some("web.example.com"));
     assert_eq!(name_of("*.example.com").as_deref(), Some("*.example.com"));

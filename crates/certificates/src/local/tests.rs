@@ -33,6 +33,9 @@ fn who_trusts_in_the_root_believes_what_it_signs() {
     assert!(believes(local.pem(), &leaf, "echo.localhost", now));
     assert!(!believes(local.pem(), &leaf, "other.localhost", now));
     assert!(believes(local.pem(), &wild, "a.shop.test", now));
+    let long: &'static str = "a-rather-long-name-of-a-service.in-a-project-with-a-long-name.localhost";
+    let signed = local.leaf(&long.into(), now).expect("a certificate");
+    assert!(long.len() > COMMON_NAME && believes(local.pem(), &signed, long, now));
     assert!(!believes(Local::open(None).expect("an authority").pem(), &leaf, "echo.localhost", now), "another root");
     let days = leaf.not_after().duration_since(now).expect("later").as_secs() / 86_400;
     assert!((30..=90).contains(&days), "{days} days");

@@ -82,7 +82,7 @@ pub struct Label {
     pub dialect: String,
     /// As it was written.
     pub label: String,
-    /// As it was written.
+    /// As it was written; `***` of a label that lets people in.
     pub value: String,
     /// `used`, `approximated`, `ignored` or `wrong`.
     pub outcome: String,

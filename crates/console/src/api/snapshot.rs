@@ -160,7 +160,7 @@ pub struct Route {
     pub service: String,
     /// The container that asks for it.
     pub container: String,
-    /// In this label.
+    /// In this label; in parentheses what leads to it where no label does.
     pub label: String,
     /// Why it serves nobody; None where it serves.
     pub closed: Option<String>,

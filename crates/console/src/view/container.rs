@@ -70,7 +70,10 @@ fn not_one(world: &World, asked: &str, found: &[&Sighting]) -> NotOne {
     let all = world.sightings.iter().flat_map(|one| [one.name.as_str(), one.service.as_str()]);
     let meant = nearest(asked, all.filter(|name| !name.is_empty()));
     let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
-    NotOne::None(format!("no container {name} among the {} that divisi has looked at{meant}", world.sightings.len()))
+    NotOne::None(format!(
+        "no container {name} among the {} that divisi has looked at{meant}; `divisi ps` shows those that it knows",
+        world.sightings.len()
+    ))
 }
 
 fn tell(world: &World, sighting: &Sighting) -> Container {
@@ -131,7 +134,7 @@ fn tell_label(verdict: &Verdict) -> Label {
     Label {
         dialect: verdict.dialect.name().to_owned(),
         label: verdict.label.clone(),
-        value: verdict.value.clone(),
+        value: verdict.shown_value().to_owned(),
         outcome: verdict.outcome.word().to_owned(),
         why,
         meant,

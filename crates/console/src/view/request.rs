@@ -177,6 +177,11 @@ fn near(steps: &[route::explain::Step<'_>], asking: &Asking) -> Vec<String> {
             let found = if found.is_empty() { String::new() } else { format!("; {found}") };
             hints.push(format!("for this host there is {}, of which {part} does not hold{found}", step.route.text()));
         }
+        if let route::explain::Outcome::Door(door) = step.outcome
+            && hints.len() < MOST_HINTS
+        {
+            hints.push(format!("{} fits, but {}", step.route.text(), door.condition()));
+        }
         hosts.extend(its);
     }
     if hints.is_empty()

@@ -70,6 +70,9 @@ fn requests_that_come_by_the_other_door() {
     assert!(served.question.tls && served.outcome == Outcome::Served, "{}", served.answer);
     let route = served.route.expect("a route");
     assert_eq!((route.door.as_str(), route.client_authority.as_deref()), ("secure", Some("staff.pem")));
+    let nowhere = ask(&stage, "http://strict.test/");
+    assert_eq!(nowhere.outcome, Outcome::Nowhere);
+    assert_eq!(nowhere.hints, ["Host(`strict.test`) fits, but comes only inside TLS"]);
     let auto = ask(&stage, "http://auto.test/");
     let told =
         "where a certificate of a file or by ACME is at hand for auto.test, it is sent to https with 308 instead";

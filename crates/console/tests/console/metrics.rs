@@ -37,6 +37,7 @@ fn every_number_is_there_under_its_name() {
         ("divisi_responses_broken_total", Some(2.0)),
         ("divisi_client_connections", Some(7.0)),
         ("divisi_upstream_idle_connections", Some(3.0)),
+        ("divisi_upstream_connections_total", Some(8.0)),
         ("divisi_access_log_dropped_lines_total", None),
         ("divisi_sent_bytes_total", Some((1_u64 << 40) as f64)),
         ("divisi_engine_connected", Some(0.0)),

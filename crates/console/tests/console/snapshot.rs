@@ -17,7 +17,7 @@ fn it_tells_of_every_replica_and_of_who_is_left_out() {
     assert!(web.replicas[0].obstacle.is_none());
     let why = |at: usize| web.replicas[at].obstacle.as_ref().map(|advice| advice.why.as_str()).unwrap_or_default();
     assert!(why(1).contains("asked again") && why(2).contains("starting"), "{} {}", why(1), why(2));
-    assert_eq!((told.version.as_str(), told.routes.len(), told.conflicts.len()), ("1.2.3", 8, 1));
+    assert_eq!((told.version.as_str(), told.routes.len(), told.conflicts.len()), ("1.2.3", 9, 1));
     let closed: Vec<_> = told.routes.iter().filter(|route| route.closed.is_some()).collect();
     assert_eq!((closed.len(), closed[0].name.as_str()), (1, "admin"));
     assert_eq!(told.unrouted.len(), 1);

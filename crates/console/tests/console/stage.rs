@@ -74,6 +74,7 @@ fn gauges() -> Gauges {
         broken: 2,
         client_connections: Some(7),
         upstream_idle_connections: Some(3),
+        upstream_connections: Some(8),
         access_log_dropped_lines: None,
         received_bytes: Some(1000),
         sent_bytes: Some(1 << 40),
@@ -169,6 +170,8 @@ fn routes() -> Vec<Route> {
         Route::new("auto", host("auto.test"), "shop/now", origin("auto"))
             .with_way(divisi_model::route::Way { redirect: Some(Redirect::permanent(When::Certified)), ..way(4) }),
         Route::new("inside", host("inside.test"), "shop/web", origin("inside")).with_way(inside(way(0))),
+        Route::new("strict", host("strict.test"), "shop/web", origin("strict"))
+            .with_way(divisi_model::route::Way { door: Door::Secure, ..way(0) }),
         Route::new("thief", host("old.test"), "shop/now", origin("thief")).with_way(way(4)),
     ]
 }

@@ -233,7 +233,7 @@ impl Simulation {
         assert_eq!(ended, tally.requests, "every request ends once");
         let truths = &self.world.truths;
         let mut wanted: Vec<_> = truths.iter().filter(|truth| truth.is_servable()).map(Truth::addr).collect();
-        let known = truths.iter().filter(|truth| truth.identity.key.service == "web" && truth.life != Life::Ended);
+        let known = truths.iter().filter(|truth| *truth.identity.key.service == *"web" && truth.life != Life::Ended);
         let service = self.service().expect("a service that is named is always known");
         assert_eq!(service.known(), known.count(), "containers known");
         let mut had: Vec<_> = service.ready().iter().map(|replica| replica.addr()).collect();

@@ -77,7 +77,7 @@ impl World {
     /// A new container, which does not run yet.
     pub(super) fn make(&mut self, service: &str, number: u32, clock: i64, random: &mut fastrand::Rng) -> usize {
         let at = self.truths.len();
-        let key = ServiceKey { project: "shop".to_owned(), service: service.to_owned() };
+        let key = ServiceKey { project: "shop".into(), service: service.into() };
         let has_check = random.u8(..4) == 0;
         self.truths.push(Truth {
             id: format!("{at:064x}").into(),
@@ -178,7 +178,7 @@ impl Truth {
 
     /// Whether it ought to get requests.
     pub(super) fn is_servable(&self) -> bool {
-        self.identity.key.service == "web"
+        *self.identity.key.service == *"web"
             && self.life == Life::Running
             && matches!(self.port, Port::At(_))
             && matches!(self.health, Health::Unchecked | Health::Healthy)

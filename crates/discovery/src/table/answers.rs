@@ -52,6 +52,8 @@ impl Table {
         }
         self.listed = true;
         let mut named = HashSet::with_capacity(list.containers.len());
+        // The first list brings all of them at once.
+        self.entries.reserve(list.containers.len().saturating_sub(self.entries.len()));
         for container in list.containers {
             if container.life != Life::Ended {
                 named.insert(Arc::clone(&container.id));

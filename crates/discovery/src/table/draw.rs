@@ -68,7 +68,8 @@ impl Table {
 
     fn draw_one(&mut self, key: &ServiceKey, lead: Lead, now: Instant) -> Vec<Route> {
         let Some(id) = self.owners.get(key).map(|owner| Arc::clone(&owner.id)) else { return Vec::new() };
-        let (mut routes, mut drawn, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        let count = lead.wish.routes.len();
+        let (mut routes, mut drawn, mut asked) = (Vec::with_capacity(count), Vec::with_capacity(count), Vec::new());
         for spec in &lead.wish.routes {
             let mut spec = spec.clone();
             let slot = self.target(key, &lead, &spec, now);
@@ -77,7 +78,7 @@ impl Table {
                 asked.push(name.to_owned());
                 self.guards.find(key, name)
             };
-            middleware::apply(&mut spec, known, &self.passed_over);
+            middleware::apply(&mut spec, known, &self.passed_over, self.reader.has_tls);
             drawn.push(Drawn { name: spec.name.clone(), slot, closed: spec.closed.clone(), is_asked: true });
             let origin =
                 Origin { id: Arc::clone(&id), container: Arc::clone(&lead.name), label: spec.label.as_str().into() };
@@ -107,7 +108,8 @@ impl Table {
             None => self.services.get(slot).is_some_and(|served| served.terms().hides_host),
         };
         let closed = spec.closed.map(Arc::from);
-        let way = Way { slot, rewrites: spec.rewrites, closed, hides_host, ..Way::default() };
+        let (door, redirect, protection) = (spec.door, spec.redirect, Arc::new(spec.protection));
+        let way = Way { slot, rewrites: spec.rewrites, closed, hides_host, door, redirect, protection };
         let route = Route::new(spec.name, spec.rule, self.title(slot), origin).with_way(way);
         match spec.priority {
             Some(priority) => route.with_priority(priority),

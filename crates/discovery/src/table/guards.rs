@@ -89,7 +89,7 @@ mod tests {
 
     fn key(text: &str) -> ServiceKey {
         let (project, service) = text.split_once('/').expect("project/service");
-        ServiceKey { project: project.to_owned(), service: service.to_owned() }
+        ServiceKey { project: project.into(), service: service.into() }
     }
 
     fn left(name: &str) -> Middleware {

@@ -105,8 +105,8 @@ impl Owners {
 
     /// Whether somebody has asked for a route to a service of that project.
     pub(super) fn is_any_asked_in(&self, project: &str) -> bool {
-        let first = ServiceKey { project: project.to_owned(), service: String::new() };
-        self.asked.range(first..).next().is_some_and(|key| key.project == project)
+        let first = ServiceKey { project: project.into(), service: "".into() };
+        self.asked.range(first..).next().is_some_and(|key| *key.project == *project)
     }
 
     /// These routes of one of them are in the table, on the word of `lead`.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use divisi_labels::traefik::own_service;
 use divisi_labels::{Dialect, Exposed, ServiceSpec, Wish, Words};
-use divisi_model::{Readiness, Slot, Spec};
+use divisi_model::{Readiness, Slot, Spec, Speech};
 
 use super::owner::Lead;
 use super::served::{Key, Terms};
@@ -22,6 +22,9 @@ struct Stake {
     key: Key,
     /// The port that is said.
     port: Option<u16>,
+    speech: Arc<Speech>,
+    /// So far only our own labels have said it.
+    is_native: bool,
     spec: Spec,
     terms: Terms,
     /// Somebody has asked for it.
@@ -47,12 +50,16 @@ impl Table {
         self.leave_all_but(id, &slots, now);
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.is_placed = true;
+        entry.places.reserve_exact(stakes.len().saturating_sub(entry.places.len()));
         for (stake, slot) in stakes.into_iter().zip(&slots) {
             let place = entry.places.iter_mut().find(|place| place.slot == *slot);
             if let Some(place) = place {
                 (place.port, place.is_asked) = (stake.port, stake.is_asked);
+                if place.speech != stake.speech {
+                    place.speech = stake.speech;
+                }
             } else {
-                entry.places.push(Place::new(*slot, stake.port, stake.is_asked));
+                entry.places.push(Place::new(*slot, stake.port, stake.speech, stake.is_asked));
                 if let Some(served) = self.services.get_mut(*slot) {
                     served.arrive(entry.identity.number);
                 }
@@ -128,7 +135,7 @@ impl Table {
             service.dialect == Dialect::Traefik && wish.exposed == Exposed::Yes
                 || wish.routes.iter().any(|route| (route.dialect, &route.service) == (service.dialect, &service.name))
         };
-        let mut stakes: Vec<Stake> = Vec::new();
+        let mut stakes: Vec<Stake> = Vec::with_capacity(wish.services.len());
         for service in wish.services.iter().filter(|service| is_led_to(service)) {
             let key = self.key_of(key, &entry.container.name, service.dialect, &service.name);
             match stakes.iter_mut().find(|stake| stake.key == key) {
@@ -136,20 +143,26 @@ impl Table {
                 Some(known) => {
                     known.port = known.port.or(service.port);
                     known.spec = service.spec.clone();
+                    if known.is_native {
+                        (known.speech, known.is_native) = (Arc::new(service.speech.clone()), false);
+                    }
                 }
                 None => {
-                    let (port, spec, terms) = (service.port, service.spec.clone(), terms(service));
-                    stakes.push(Stake { key, port, spec, terms, is_asked: true });
+                    let (port, speech) = (service.port, Arc::new(service.speech.clone()));
+                    let (spec, terms) = (service.spec.clone(), terms(service));
+                    let is_native = service.dialect == Dialect::Native;
+                    stakes.push(Stake { key, port, speech, is_native, spec, terms, is_asked: true });
                 }
             }
         }
         let is_meant = self.is_fallback(key);
         let is_open = self.is_home(key) && !matches!(wish.exposed, Exposed::No(_));
         if stakes.is_empty() && (is_meant || is_open) {
-            let port =
-                wish.services.iter().find(|service| service.dialect == Dialect::Native).and_then(|main| main.port);
+            let main = wish.services.iter().find(|service| service.dialect == Dialect::Native);
+            let (port, speech) = main.map(|main| (main.port, main.speech.clone())).unwrap_or_default();
             let (key, spec, terms) = (Key::main(key), wish.spec.clone(), Terms::default());
-            stakes.push(Stake { key, port, spec, terms, is_asked: is_meant });
+            let speech = Arc::new(speech);
+            stakes.push(Stake { key, port, speech, is_native: true, spec, terms, is_asked: is_meant });
         }
         // The first is what it is if nobody says more.
         stakes.sort_by_key(|stake| stake.key != Key::main(key));
@@ -164,7 +177,18 @@ impl Table {
         let is_expected = self.is_home(key) || self.is_fallback(key);
         let key = known.or_else(|| is_expected.then(|| Key::main(key)));
         let (spec, terms) = ((*self.spec).clone(), Terms::default());
-        key.map(|key| Stake { key, port: None, spec, terms, is_asked: false }).into_iter().collect()
+        let speech = lead.zip(key.as_ref()).map(|(lead, key)| self.speech_of(entry, lead, key)).unwrap_or_default();
+        let stake = |key| Stake { key, port: None, speech, is_native: true, spec, terms, is_asked: false };
+        key.map(stake).into_iter().collect()
+    }
+
+    /// How the replicas of that service are spoken to, as others of its containers say.
+    fn speech_of(&self, entry: &Entry, lead: &Lead, key: &Key) -> Arc<Speech> {
+        let owner = &entry.identity.key;
+        let is_it = |service: &&ServiceSpec| self.key_of(owner, &lead.name, service.dialect, &service.name) == *key;
+        let (mut said, usual) = (lead.wish.services.iter().filter(is_it), Speech::default());
+        let speech = said.find(|service| service.speech != usual).map(|service| service.speech.clone());
+        Arc::new(speech.unwrap_or_default())
     }
 
     /// The service that a container of that owner means by a name.
@@ -197,6 +221,6 @@ fn terms(service: &ServiceSpec) -> Terms {
 
 /// What Traefik calls the service of a container that does not name one.
 fn own_name(key: &ServiceKey, container: &str) -> String {
-    let service = if key.is_composed() { key.service.as_str() } else { "" };
+    let service = if key.is_composed() { &*key.service } else { "" };
     own_service(&Words { service, project: &key.project, container, ..Words::default() })
 }

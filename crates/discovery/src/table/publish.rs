@@ -11,7 +11,7 @@ use super::{Table, settle};
 use crate::compose::ServiceKey;
 
 /// What is said to whoever asks for what no route has.
-const NOWHERE: &str = "no label asks for it (`divisi explain URL` says more)";
+const NOWHERE: &str = "no label asks for it";
 
 impl Table {
     /// Draws the conclusions of everything since the last call. None when nothing changed for the request's way.

@@ -30,18 +30,18 @@ impl Key {
 
     /// A service of Traefik. Containers of one project that say the same name are its replicas.
     pub(super) fn of_traefik(project: &str, name: &str) -> Self {
-        Self { owner: ServiceKey { project: project.to_owned(), service: String::new() }, name: name.to_owned() }
+        Self { owner: ServiceKey { project: project.into(), service: "".into() }, name: name.to_owned() }
     }
 
     /// What people call it.
     pub(super) fn title(&self) -> Name {
         let ServiceKey { project, service } = &self.owner;
-        let title = match (service.as_str(), self.name.as_str()) {
+        let title = match (&**service, self.name.as_str()) {
             ("", name) => format!("{name}@traefik"),
             (service, "") => service.to_owned(),
             (service, name) => format!("{service}:{name}"),
         };
-        Name { project: project.as_str().into(), service: title.into() }
+        Name { project: Arc::clone(project), service: title.into() }
     }
 }
 

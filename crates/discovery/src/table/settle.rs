@@ -124,7 +124,7 @@ pub(super) fn turn_to(replica: &Replica, next: Readiness, drain: Duration, now: 
     was
 }
 
-/// The row's replica at a place, a new one if its address is another.
+/// The row's replica at a place, a new one if its address is another, or the way in which it is spoken to.
 fn replica_at(
     entry: &mut Entry,
     place: usize,
@@ -136,14 +136,16 @@ fn replica_at(
     let (number, weight) = (entry.identity.number, entry.weight());
     let place = &mut entry.places[place];
     match &place.replica {
-        Some(replica) if replica.addr() == addr => Arc::clone(replica),
+        Some(replica) if replica.addr() == addr && *replica.speech() == place.speech => Arc::clone(replica),
         old => {
             if let Some(old) = old {
-                // Connections to the old address lead nowhere, or to somebody else.
+                // Connections to the old address lead nowhere, or to somebody else; those that were begun in another way speak
+                // past it.
                 turn_to(old, Readiness::Gone, served.spec().drain, now);
                 place.accepts = false;
             }
-            let card = Card { weight, token, ..Card::new(&entry.container.name, number) };
+            let speech = Arc::clone(&place.speech);
+            let card = Card { weight, token, speech, ..Card::new(&entry.container.name, number) };
             let replica = served.service().replica(card, addr, Readiness::Starting);
             Arc::clone(place.replica.insert(replica))
         }

@@ -33,8 +33,8 @@ impl Table {
         Sighting {
             id: container.id.clone(),
             name: container.name.clone(),
-            project: key.project.clone(),
-            service: if key.is_composed() { key.service.clone() } else { String::new() },
+            project: key.project.to_string(),
+            service: if key.is_composed() { key.service.to_string() } else { String::new() },
             number: if key.is_composed() { entry.identity.number } else { 0 },
             created: container.created,
             state: state(entry),

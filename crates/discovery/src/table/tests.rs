@@ -106,7 +106,7 @@ fn listed(containers: &[Container]) -> List {
 }
 
 fn key(service: &str) -> ServiceKey {
-    ServiceKey { project: "shop".to_owned(), service: service.to_owned() }
+    ServiceKey { project: "shop".into(), service: service.into() }
 }
 
 fn identity(number: u32) -> Identity {
@@ -305,7 +305,7 @@ fn a_probe_of_an_earlier_replica_does_not_count() {
 #[test]
 fn other_services_are_no_replicas_and_their_end_changes_only_them() {
     let mut other = container("db", 1);
-    other.identity.as_mut().expect("labelled").key.service = "db".to_owned();
+    other.identity.as_mut().expect("labelled").key.service = "db".into();
     let mut world = World::with(&[container("a", 1), other]);
     assert_eq!(world.names(), ["a"]);
     let before = Arc::clone(world.service());

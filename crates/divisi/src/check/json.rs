@@ -1,6 +1,7 @@
 //! For programs: one JSON object.
 
 use divisi_compose::{Level, Place};
+use divisi_model::route::When;
 use serde_json::{Value, json};
 
 use super::alone::Alone;
@@ -60,6 +61,11 @@ fn way(way: &super::ways::Way) -> Value {
     let mut entry = json!({
         "rule": way.rule,
         "target": way.target,
+        "door": way.door.name(),
+        "redirect": way.redirect.map(|redirect| json!({
+            "status": redirect.status,
+            "needs_certificate": redirect.when != When::Always,
+        })),
         "closed": way.closed,
         "behind": way.behind,
         "service": way.service,

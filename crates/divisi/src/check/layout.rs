@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use divisi_compose::{Level, Networks, Project, Said, Service};
+use divisi_discovery::is_network_called;
 use divisi_labels::Exposed;
 
 use super::cast::{self, Player};
@@ -97,6 +98,8 @@ fn network(project: &Project, player: &Player<'_>, divisi: Option<&Service>) -> 
         (Networks::Of(_), None) => return None,
     };
     let said = player.wish.network.as_deref();
+    // The rule by which a running divisi finds it.
+    let said = said.map(|said| own.iter().copied().find(|name| is_network_called(name, said)).unwrap_or(said));
     if let Some(said) = said.filter(|said| !own.contains(said)) {
         return Some(not_there(project, player, said, &own));
     }

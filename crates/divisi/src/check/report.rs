@@ -41,7 +41,7 @@ impl Report {
         let players = cast::players(&project, &settings.routing.reader);
         let names = ways::names(&players);
         findings.extend(players.iter().flat_map(|player| verdicts::findings(player, &names, settings.compat)));
-        let (ways, more) = ways::ways(&players, &settings.routing.passed_over);
+        let (ways, more) = ways::ways(&players, &settings.routing);
         findings.extend(more);
         findings.extend(layout::findings(&project, &players));
         let (alone, more) = alone::find(&project, &players, ways.is_empty());

@@ -9,7 +9,7 @@ use divisi_labels::Dialect;
 use super::alone::Alone;
 use super::finding::{Finding, OneLine};
 use super::report::Report;
-use super::verdicts::{self, Compat};
+use super::verdicts::Compat;
 
 /// How wide the column of rules gets; a longer one pushes its target away.
 const WIDEST: usize = 60;
@@ -45,7 +45,7 @@ pub(crate) fn text(report: &Report) -> String {
 /// What lines of `--compat` say: findings with the same text say it once more.
 fn told(report: &Report) -> HashSet<(&Place, &str, String)> {
     let told = report.compat.iter().flatten();
-    told.map(|told| (&told.place, told.service.as_str(), verdicts::line(&told.verdict))).collect()
+    told.map(|told| (&told.place, told.service.as_str(), told.verdict.to_string())).collect()
 }
 
 fn is_told(told: &HashSet<(&Place, &str, String)>, finding: &Finding) -> bool {
@@ -74,7 +74,9 @@ fn routes(text: &mut String, report: &Report) {
             (.., Some(target)) => with_port(target),
             (.., None) => "nobody (no such service)".to_owned(),
         };
-        line(text, &format!("{:width$}  → {target}", way.rule));
+        let note = way.door_note().filter(|_| way.closed.is_none() && way.behind.is_none());
+        let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+        line(text, &format!("{:width$}  → {target}{note}", way.rule));
     }
     match &report.alone {
         Alone::It { target, .. } => {

@@ -36,15 +36,6 @@ impl Compat {
     }
 }
 
-/// A verdict as a line. What logs of CI show should let nobody in.
-pub(crate) fn line(verdict: &Verdict) -> String {
-    let label = verdict.label.to_ascii_lowercase();
-    if label.contains("auth.users") {
-        return Verdict { value: "***".to_owned(), ..verdict.clone() }.to_string();
-    }
-    verdict.to_string()
-}
-
 /// Of every label of others what became of it; `names` are the services of Traefik that there are.
 pub(crate) fn compat(players: &[Player<'_>], names: &HashSet<&str>) -> Vec<Compat> {
     let mut all = Vec::new();
@@ -86,7 +77,7 @@ pub(crate) fn findings(player: &Player<'_>, names: &HashSet<&str>, says_all: boo
             _ if is_elsewhere(verdict, names) => {}
             Outcome::Wrong { .. } => {
                 let place = player.place(&verdict.label);
-                let finding = Finding::new(Level::Error, place, name, line(verdict));
+                let finding = Finding::new(Level::Error, place, name, verdict.to_string());
                 findings.push(finding.about(&verdict.label));
             }
             Outcome::Approximated(why) => reasons.entry(("approximated", why)).or_default().push(verdict),
@@ -113,7 +104,7 @@ fn together(player: &Player<'_>, word: &str, why: &str, verdicts: &[&Verdict]) -
     let first = verdicts.iter().min_by_key(|verdict| player.place(&verdict.label))?;
     let finding = |text| Finding::new(Level::Warning, player.place(&first.label), &player.service.name, text);
     if verdicts.len() == 1 {
-        return Some(finding(line(first)).about(&first.label));
+        return Some(finding(first.to_string()).about(&first.label));
     }
     let labels: Vec<_> = verdicts.iter().map(|verdict| verdict.label.as_str()).collect();
     Some(finding(format!("labels {}: {word}: {why}", labels.join(", "))).about(&first.label))

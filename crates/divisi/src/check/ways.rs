@@ -6,10 +6,11 @@ use std::collections::{HashMap, HashSet};
 use divisi_compose::{Level, Place};
 use divisi_labels::middleware::apply;
 use divisi_labels::{Dialect, Effect, Middleware, RouteSpec, ServiceSpec};
-use divisi_model::route::{Conflict, Origin, Route, RoutingTable};
+use divisi_model::route::{self, Conflict, Door, Origin, Redirect, Route, RoutingTable, When};
 
 use super::cast::{self, Player};
 use super::finding::Finding;
+use crate::settings::Routing;
 
 /// A route of the project.
 #[derive(Clone, Debug)]
@@ -23,6 +24,10 @@ pub(crate) struct Way {
     pub(crate) rule: String,
     /// Where they go: `web:80`, or `web` where the port is for its image to say; None where nobody is.
     pub(crate) target: Option<String>,
+    /// By which door its requests come in.
+    pub(crate) door: Door,
+    /// Where those are sent that come without TLS.
+    pub(crate) redirect: Option<Redirect>,
     /// Why it serves nobody.
     pub(crate) closed: Option<String>,
     /// The service that gets its requests, because it asks for the same ones and comes first.
@@ -39,14 +44,15 @@ pub(crate) fn names<'a>(players: &'a [Player<'_>]) -> HashSet<&'a str> {
 }
 
 /// All routes, and what is wrong with them.
-pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, Vec<Finding>) {
+pub(crate) fn ways(players: &[Player<'_>], routing: &Routing) -> (Vec<Way>, Vec<Finding>) {
     let known = middlewares(players);
     let servers = servers(players);
     let (mut ways, mut findings, mut routes) = (Vec::new(), Vec::new(), Vec::new());
     for player in players {
         for spec in &player.wish.routes {
             let mut spec = spec.clone();
-            apply(&mut spec, |middleware| meant(&known, &player.service.name, middleware), pass_over);
+            let meant = |middleware: &str| meant(&known, &player.service.name, middleware);
+            apply(&mut spec, meant, &routing.passed_over, routing.reader.has_tls);
             let place = player.place(&spec.label).clone();
             let target = servers.target(player, &spec);
             let name = &player.service.name;
@@ -61,6 +67,8 @@ pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, V
                 name: spec.name,
                 rule: spec.text,
                 target,
+                door: spec.door,
+                redirect: spec.redirect,
                 closed: spec.closed,
                 behind: None,
                 label: spec.label,
@@ -71,6 +79,20 @@ pub(crate) fn ways(players: &[Player<'_>], pass_over: &[String]) -> (Vec<Way>, V
     let (_, conflicts) = RoutingTable::build(routes);
     findings.extend(settle(&conflicts, &mut ways));
     (ways, findings)
+}
+
+impl Way {
+    /// What becomes of requests because of the door by which they come, where that is more than that they are served; None, too,
+    /// where it depends on the certificates that there are.
+    pub(crate) fn door_note(&self) -> Option<String> {
+        let sent = self.redirect.filter(|redirect| redirect.when == When::Always);
+        match (self.door, sent) {
+            (Door::Plain, Some(redirect)) => Some(format!("without TLS: sent into it with {}", redirect.status)),
+            (_, Some(redirect)) => Some(format!("inside TLS; others are sent there with {}", redirect.status)),
+            (Door::Secure, None) => Some("only inside TLS".to_owned()),
+            (Door::Plain | Door::Any, None) => None,
+        }
+    }
 }
 
 /// Notes which routes get no requests, and tells it at their places.
@@ -160,7 +182,8 @@ fn route(player: &Player<'_>, spec: &RouteSpec, target: Option<&str>) -> Route {
         label: spec.label.as_str().into(),
     };
     let service = target.unwrap_or(&spec.service);
-    let route = Route::new(spec.name.as_str(), spec.rule.clone(), service, origin);
+    let way = route::Way { door: spec.door, ..route::Way::default() };
+    let route = Route::new(spec.name.as_str(), spec.rule.clone(), service, origin).with_way(way);
     match spec.priority {
         Some(priority) => route.with_priority(priority),
         None => route,

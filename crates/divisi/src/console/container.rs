@@ -3,7 +3,7 @@
 use divisi_console::api::Advice;
 use divisi_console::api::container::{Choice, Container, Label, Place};
 
-use super::text::{Table, latency, one_line, since};
+use super::text::{Table, brief, count, latency, one_line, since};
 
 /// How much of an id people are shown, as Docker does.
 const ID: usize = 12;
@@ -46,12 +46,14 @@ fn place(place: &Place) -> String {
     add("network", &place.network);
     add("port", &place.port);
     if let Some(address) = &place.address {
-        table.row(["address".to_owned(), address.clone()]);
+        let scheme = place.replica.as_ref().map(|replica| replica.scheme.as_str()).filter(|scheme| *scheme != "http");
+        table.row(["address".to_owned(), address.clone(), scheme.map(|name| format!("by {name}")).unwrap_or_default()]);
     }
     if let Some(replica) = &place.replica {
         let of_late = replica.latency_seconds.map(|seconds| format!(", answers in {}", latency(seconds)));
         let requests = replica.requests.total();
-        let busy = format!("{requests} requests, {} in flight{}", replica.in_flight, of_late.unwrap_or_default());
+        let requests = count(requests, "request", "requests");
+        let busy = format!("{requests}, {} in flight{}", replica.in_flight, of_late.unwrap_or_default());
         table.row(["state".to_owned(), replica.state.clone(), format!("for {}; {busy}", since(replica.since_seconds))]);
     }
     let advice = place.obstacle.as_ref().map(no_requests).unwrap_or_default();
@@ -70,7 +72,7 @@ fn routes(told: &Container) -> String {
             (None, Some(other), _) => format!("gets nothing: {other} has the same rule"),
             (None, None, true) => "used".to_owned(),
         };
-        table.row([route.rule.clone(), route.service.clone(), route.label.clone(), became]);
+        table.row([brief(&route.rule), route.service.clone(), route.label.clone(), became]);
     }
     table.text("")
 }
@@ -83,7 +85,7 @@ fn labels(labels: &[Label]) -> String {
     for label in labels {
         let meant = label.meant.as_ref().map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
         let why = if label.why.is_empty() { String::new() } else { format!(": {}", label.why) };
-        table.row([label.label.clone(), label.value.clone(), format!("{}{why}{meant}", label.outcome)]);
+        table.row([label.label.clone(), brief(&label.value), format!("{}{why}{meant}", label.outcome)]);
     }
     table.text("")
 }

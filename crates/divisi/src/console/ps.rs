@@ -3,7 +3,7 @@
 use divisi_console::api::Advice;
 use divisi_console::api::snapshot::{Engine, Replica, Service, Snapshot};
 
-use super::text::{Table, count, latency, one_line, since};
+use super::text::{Table, brief, count, latency, one_line, since};
 
 const HEADING: [&str; 7] = ["SERVICE", "REPLICA", "STATE", "SINCE", "REQUESTS", "IN FLIGHT", "LATENCY"];
 
@@ -83,12 +83,12 @@ fn routes(told: &Snapshot) -> String {
     }
     let mut table = Table::new(&["ROUTE", "PROBLEM"], &[]);
     for (route, why) in closed {
-        table.row([route.rule.clone(), format!("answered with 503: {why}")]);
+        table.row([brief(&route.rule), format!("answered with 503: {why}")]);
         table.row([String::new(), format!("written in {} of {}", route.label, route.container)]);
     }
     for conflict in &told.conflicts {
         let (winner, loser) = (&conflict.winner, &conflict.loser);
-        table.row([conflict.rule.clone(), format!("wanted by {} and {}: {0} gets it", winner.service, loser.service)]);
+        table.row([brief(&conflict.rule), format!("wanted by {} and {}: {0} gets it", winner.service, loser.service)]);
         table.row([
             String::new(),
             format!("written in {} of {} and {} of {}", winner.label, winner.container, loser.label, loser.container),

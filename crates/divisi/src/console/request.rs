@@ -3,7 +3,7 @@
 use divisi_console::api::request::{Fate, Question, Request, Step};
 use divisi_console::api::snapshot::Route;
 
-use super::text::{Table, one_line};
+use super::text::{Table, brief, one_line};
 
 /// Most routes that are shown of those whose rule does not hold.
 const MOST_UNMET: usize = 20;
@@ -37,8 +37,12 @@ fn question(question: &Question) -> String {
 fn sent(told: &Request) -> String {
     let mut table = Table::new(&[], &[]);
     if let Some(route) = &told.route {
-        let source = format!("priority {}, written in {} of {}", route.priority, route.label, route.container);
-        table.row(["route".to_owned(), route.rule.clone(), source]);
+        let source = if is_by_name(route) {
+            "by the name of its service, after all that somebody asks for".to_owned()
+        } else {
+            format!("priority {}, written in {} of {}", route.priority, route.label, route.container)
+        };
+        table.row(["route".to_owned(), rule(route), source]);
         let protection = protection(route);
         if !protection.is_empty() {
             table.row(["tls".to_owned(), protection]);
@@ -88,11 +92,21 @@ fn steps(steps: &[Step]) -> String {
         if step.fate == Fate::Unmet && unmet > MOST_UNMET {
             continue;
         }
-        table.row([step.route.rule.clone(), step.route.service.clone(), fate(step)]);
+        table.row([rule(&step.route), step.route.service.clone(), fate(step)]);
     }
     let more = unmet.saturating_sub(MOST_UNMET);
     let more = if more > 0 { format!("and {more} more that do not hold; --json shows all\n") } else { String::new() };
     format!("{}{more}", table.text(""))
+}
+
+/// For which requests a route is, in as many words as there is room for. One that no label asks for has a long rule, of which its
+/// name says enough.
+fn rule(route: &Route) -> String {
+    if is_by_name(route) { route.name.clone() } else { brief(&route.rule) }
+}
+
+fn is_by_name(route: &Route) -> bool {
+    route.label.starts_with('(')
 }
 
 fn fate(step: &Step) -> String {
@@ -108,8 +122,8 @@ fn fate(step: &Step) -> String {
             match (part == step.route.rule, step.found.as_str()) {
                 (true, "") => "no".to_owned(),
                 (true, found) => format!("no: {found}"),
-                (false, "") => format!("no: {part}"),
-                (false, found) => format!("no: {part}, {found}"),
+                (false, "") => format!("no: {}", brief(part)),
+                (false, found) => format!("no: {}, {found}", brief(part)),
             }
         }
     }

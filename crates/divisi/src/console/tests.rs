@@ -162,6 +162,15 @@ fn golden_request() {
     let mut nowhere = asked("/x", "nowhere", "is answered with 404: no route holds for it");
     nowhere["hints"] = json!(["did you mean shop.test?"]);
     let one = nowhere["steps"][1].clone();
+    let mut by_name = one.clone();
+    by_name["route"]["name"] = json!("web.localhost");
+    by_name["route"]["label"] = json!("(its name)");
+    by_name["route"]["rule"] = json!(format!("({}) && Host(`web.localhost`)", "ClientIP(`10.0.0.0/8`) || ".repeat(9)));
+    by_name["unmet"] = json!("Host(`web.localhost`)");
+    let mut long = one.clone();
+    long["route"]["rule"] = json!("Host(`a.example.com`) || ".repeat(20));
+    long["unmet"] = long["route"]["rule"].clone();
+    nowhere["steps"].as_array_mut().expect("steps").extend([by_name, long]);
     nowhere["steps"].as_array_mut().expect("steps").extend(std::iter::repeat_n(one, 30));
     golden("request-nowhere.txt", &explanation(nowhere));
 }
@@ -185,7 +194,7 @@ fn golden_container() {
         "labels": [
             label("native", "divisi.host", "shop.test", "used", "", &Value::Null),
             label("native", "divisi.stiky", "true", "wrong", "no such label; `divisi labels` prints all there are", &json!("divisi.sticky")),
-            label("traefik", "traefik.http.routers.old.tls", "true\u{1b}[2J", "ignored", "divisi speaks no TLS yet", &Value::Null),
+            label("traefik", "traefik.http.routers.old.tls", "true\u{1b}[2J", "ignored", "the router's tls is turned off", &Value::Null),
         ],
     });
     golden("container.txt", &explanation(told.clone()));

@@ -43,9 +43,25 @@ impl Table {
     }
 }
 
+/// The most characters of a rule or a value in a table. `--json` has all of it.
+const MOST: usize = 60;
+
+/// As much of a long text as a table has room for.
+pub(super) fn brief(text: &str) -> String {
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Text of others, which must not write to the terminal as it likes.
 pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+    let shown = |char: char| match char {
+        '\n' => '\u{21b5}',
+        char if char.is_control() => '\u{fffd}',
+        char => char,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// How long something has been so: two units are enough.
@@ -102,10 +118,16 @@ mod tests {
     }
 
     #[test]
+    fn a_long_text_is_cut() {
+        assert_eq!(brief(&"é".repeat(60)), "é".repeat(60));
+        assert_eq!(brief(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
+    }
+
+    #[test]
     fn columns_stand_in_line() {
         let mut table = Table::new(&["NAME", "COUNT"], &[false, true]);
         table.row(["é\x1b[2J\n".to_owned(), "7".to_owned()]);
         table.row(["longest".to_owned()]);
-        assert_eq!(table.text("  "), "  NAME      COUNT\n  é\u{fffd}[2J\u{fffd}        7\n  longest\n");
+        assert_eq!(table.text("  "), "  NAME      COUNT\n  é\u{fffd}[2J\u{21b5}        7\n  longest\n");
     }
 }

@@ -9,11 +9,13 @@
 //! |---|---|
 //! | [`row`] | what a row is, and how a table of them is read |
 //! | [`serve`], [`echo`], [`demo`], [`check`], [`ask`] | the rows of each subcommand, and what the program makes of them |
-//! | [`secure`] | the rows about TLS |
+//! | [`secure`], [`acme`] | the rows about TLS |
 //! | [`routing`] | the rows about labels, which several subcommands have |
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
+//! | [`mod@strangers`] | variables that begin as ours do and are none |
 
+mod acme;
 mod arguments;
 mod ask;
 mod check;
@@ -23,6 +25,7 @@ mod routing;
 mod row;
 mod secure;
 mod serve;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -39,6 +42,7 @@ pub(crate) use routing::Routing;
 pub(crate) use row::Problem;
 pub(crate) use secure::{Folder, Secure};
 pub(crate) use serve::{Serve, Upstream};
+pub(crate) use strangers::strangers;
 pub(crate) use values::{FixedReplica, HostPort};
 
 use crate::version;

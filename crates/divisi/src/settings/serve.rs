@@ -9,6 +9,7 @@ use divisi_model::Spec;
 use divisi_proxy::{Format, Limits};
 use ipnet::IpNet;
 
+use super::acme;
 use super::routing::{self, Routed, Routing};
 use super::row::{Origin, Problem, Row, Setting, Takes};
 use super::secure::{self, Secure, Secured};
@@ -98,6 +99,7 @@ pub(super) struct Written {
 impl Written {
     /// Makes of it what the program needs. What is wrong between values joins what was wrong with single ones.
     pub(super) fn settle(self, mut problems: Vec<Problem>) -> Result<Serve, Vec<Problem>> {
+        problems.extend(self.secure.acme.problems());
         let upstream = if self.replicas.is_empty() {
             self.engine().map(|engine| Upstream::Engine { engine, service: self.service, project: self.project })
         } else {
@@ -154,7 +156,14 @@ pub(super) const LOG: Row = Row {
 /// Every setting of `divisi serve`: those of the program, and those of a service.
 pub(super) fn table() -> Vec<Setting<Written>> {
     let of_services = divisi_labels::TABLE.iter().filter_map(of_service);
-    PROGRAM.iter().copied().chain(secure::rows()).chain(routing::rows()).chain(of_services).collect()
+    PROGRAM
+        .iter()
+        .copied()
+        .chain(secure::rows())
+        .chain(acme::rows())
+        .chain(routing::rows())
+        .chain(of_services)
+        .collect()
 }
 
 impl Routed for Written {

@@ -20,6 +20,12 @@ pub(crate) struct HostPort {
 }
 
 impl HostPort {
+    /// That address.
+    #[cfg(test)]
+    pub(crate) fn of(addr: SocketAddr) -> Self {
+        Self { host: addr.ip().to_string(), port: addr.port() }
+    }
+
     /// All addresses under that name: of IPv4 if there are any, else of IPv6. Both would count a replica twice.
     ///
     /// # Errors
@@ -140,6 +146,17 @@ pub(super) fn replica(text: &str) -> Result<FixedReplica, String> {
     replica.ok_or_else(|| {
         "not the address of a replica; write a name or an address with its port (web:80, 10.0.0.7:8080, [fd00::7]:80), \
          and before it what it speaks, if that is not plain HTTP (https://web:443, h2c://web:9000, h2://web:443)"
+            .to_owned()
+    })
+}
+
+/// The address of a DNS server; its port is 53 where none is written.
+pub(super) fn dns_server(text: &str) -> Result<HostPort, String> {
+    let with_port = || host_port(&format!("{text}:53")).or_else(|| host_port(&format!("[{text}]:53")));
+    let found = host_port(text).or_else(with_port).filter(|server| !server.host.is_empty() && server.port != 0);
+    found.ok_or_else(|| {
+        "not the address of a DNS server; write a name or an address, with its port if that is not 53 (10.0.0.53, \
+         ns.example.org:5353)"
             .to_owned()
     })
 }

@@ -39,7 +39,7 @@ fn every_scale_is_followed() {
 #[test]
 fn a_replica_is_routed_as_soon_as_its_port_accepts() {
     let Some(engine) = engine() else { return };
-    let slow = without_hold().replace("image: <echo>", "image: <echo>\n    command: --startup-delay 3s");
+    let slow = without_hold().replace("image: <echo>", "image: <echo>\n    command: --startup-delay 10s");
     let project = Project::new(engine, &slow);
     project.scale(0);
     let mut caller = project.connect();

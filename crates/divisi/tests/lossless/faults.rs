@@ -82,7 +82,7 @@ fn an_ill_replica_is_hardly_felt() {
     let project = Project::new(engine, &PLAIN.replace("image: <divisi>", timeout));
     project.scale(HEALTHY);
     // The first second is told as a sum, and after it every replica by its name.
-    until_said(&project, "ready now");
+    until_said(&project, "more changes of replicas");
     let healthy = measure(engine, &project, "none");
     say("five of five are well", &healthy);
     assert_eq!(healthy.failed(), 0, "{healthy}");

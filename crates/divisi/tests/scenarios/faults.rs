@@ -36,7 +36,7 @@ fn measure(stage: &mut Stage, illness: &'static str) -> Report {
 fn an_ill_replica_is_hardly_felt() {
     let mut stage = Stage::new(HEALTHY, &[], &[SILENCE]);
     // The first second is told as a sum, and after it every replica by its name.
-    until("divisi has told of the first four", || stage.divisi.log().contains("ready now"));
+    until("divisi has told of the first four", || stage.divisi.log().contains("more changes of replicas"));
     let healthy = measure(&mut stage, "none");
     say("five of five are well", &healthy);
     assert_eq!(healthy.failed(), 0, "{healthy}");

@@ -106,6 +106,11 @@ impl Program {
         rest.lines().next().expect("an address").to_owned()
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it wrote to its log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("log").clone()

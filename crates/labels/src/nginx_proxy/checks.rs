@@ -27,18 +27,6 @@ pub(super) fn yes(text: &str) -> Result<(), String> {
     fits(matches!(text, "true" | "false"), "neither true nor false")
 }
 
-pub(super) fn file(text: &str) -> Result<(), String> {
-    fits(!text.contains('/'), "not the name of a certificate's file without folder and ending (example.com)")
-}
-
-pub(super) fn method(text: &str) -> Result<(), String> {
-    one_of(text, &["redirect", "noredirect", "nohttp", "nohttps"])
-}
-
-pub(super) fn hsts(text: &str) -> Result<(), String> {
-    fits(text == "off" || text.contains("max-age="), "neither off nor a value of the header (max-age=31536000)")
-}
-
 pub(super) fn policy(text: &str) -> Result<(), String> {
     let is_known = text.starts_with("Mozilla-") || text.starts_with("AWS-");
     fits(is_known, "not the name of a policy (Mozilla-Intermediate, AWS-TLS-1-2-2017-01)")

@@ -5,6 +5,7 @@
 //! | `address` | hosts and paths as nginx has them |
 //! | `checks` | whether a value that does nothing here is one |
 //! | `multiports` | `VIRTUAL_HOST_MULTIPORTS` |
+//! | `tls` | what they say of TLS |
 //! | `variables` | every variable and label there is, one row each |
 //! | `yaml` | as much of YAML as that needs |
 //!
@@ -13,15 +14,17 @@
 mod address;
 mod checks;
 mod multiports;
+mod tls;
 mod variables;
 mod yaml;
 
-use divisi_model::Spec;
-use divisi_model::route::Rule;
+use divisi_model::route::{Protection, Rule};
+use divisi_model::speech::{Scheme, Trust};
+use divisi_model::{Spec, Speech};
 
 use crate::dialect::Dialect;
 use crate::verdict::{Outcome, Verdict};
-use crate::wish::{Exposed, Rewrite, RouteSpec, Scheme, ServiceSpec, TlsSpec, Words};
+use crate::wish::{Exposed, Rewrite, RouteSpec, ServiceSpec, Words};
 
 use variables::Draft;
 #[cfg(test)]
@@ -35,9 +38,6 @@ pub(crate) struct NginxProxy {
     pub(crate) services: Vec<ServiceSpec>,
     pub(crate) verdicts: Vec<Verdict>,
 }
-
-/// nginx looks for the host, and then for the path: no path is as much as a better host.
-const HOST_FIRST: i64 = 1_000_000;
 
 /// Most regular expressions of one container: each takes time to compile.
 const MOST_EXPRESSIONS: usize = 256;
@@ -80,8 +80,22 @@ impl Proto {
     fn scheme(self) -> Scheme {
         match self {
             Self::Http | Self::Other(_) => Scheme::Http,
-            Self::Https | Self::Grpcs => Scheme::Https,
+            Self::Https => Scheme::Https,
             Self::Grpc => Scheme::H2c,
+            Self::Grpcs => Scheme::H2,
+        }
+    }
+
+    /// nginx believes whoever answers.
+    fn speech(self) -> Speech {
+        Speech { scheme: self.scheme(), trust: Trust::Unproven, ..Speech::default() }
+    }
+
+    /// Why nobody is served.
+    fn obstacle(self) -> Option<String> {
+        match self {
+            Self::Other(name) => Some(format!("its replicas are to be spoken to by {name}, which is not built yet")),
+            _ => None,
         }
     }
 }
@@ -172,9 +186,9 @@ fn route(place: &Place, label: &str, draft: &Draft) -> Result<RouteSpec, String>
     let path = address::path(&place.path).map_err(|error| format!("{}: {error}", place.host))?;
     let parts = host.rule.into_iter().chain(path.rule).collect();
     let shown = if place.path == "/" { String::new() } else { place.path.clone() };
-    let other = match place.proto {
-        Proto::Other(name) => Some(format!("its replicas are to be spoken to by {name}, which is not built yet")),
-        proto => proto.scheme().obstacle(),
+    let (protection, unguarded) = match draft.tls.protection(place) {
+        Ok(protection) => (protection, None),
+        Err(why) => (Protection::default(), Some(why)),
     };
     Ok(RouteSpec {
         dialect: Dialect::NginxProxy,
@@ -182,19 +196,16 @@ fn route(place: &Place, label: &str, draft: &Draft) -> Result<RouteSpec, String>
         label: label.to_owned(),
         rule: Rule::all(parts).map_err(|error| error.to_string())?,
         text: format!("{}{shown}", place.host),
-        priority: Some(host.rank * HOST_FIRST + path.rank),
+        priority: Some(host.rank + path.rank),
         service: service_name(place),
         rewrites: rewrites(place),
         middlewares: Vec::new(),
-        closed: draft.broken.clone().or(other),
+        closed: draft.broken.clone().or(unguarded).or_else(|| place.proto.obstacle()),
         entrypoints: Vec::new(),
-        tls: draft.tls.clone().map(|names| TlsSpec { resolver: None, domains: certificates(names) }),
+        door: draft.tls.door(),
+        redirect: draft.tls.redirect(),
+        protection,
     })
-}
-
-fn certificates(names: Vec<String>) -> Vec<(String, Vec<String>)> {
-    let mut names = names.into_iter();
-    names.next().map(|first| (first, names.collect())).into_iter().collect()
 }
 
 /// nginx puts `VIRTUAL_DEST` in the place of `VIRTUAL_PATH`, letter by letter; no slash becomes two here.
@@ -227,10 +238,10 @@ fn service(place: &Place, name: &str, spec: &Spec) -> ServiceSpec {
         dialect: Dialect::NginxProxy,
         name: name.to_owned(),
         port: place.port,
-        scheme: place.proto.scheme(),
+        speech: place.proto.speech(),
         pass_host: true,
         middlewares: Vec::new(),
-        closed: place.proto.scheme().obstacle(),
+        closed: place.proto.obstacle(),
         spec: spec.clone(),
     }
 }

@@ -1,10 +1,10 @@
 //! Every variable and label of nginx-proxy, one row each.
 
-use divisi_model::route::Rule;
 use divisi_model::spec::{Affinity, HashKey};
 use divisi_model::{Policy, Spec};
 
 use super::checks::{self, Check};
+use super::tls::{self, Tls};
 use super::{Place, Proto, multiports};
 use crate::dialect::Dialect;
 use crate::native::port_number;
@@ -20,8 +20,7 @@ pub(super) struct Draft {
     port: Option<u16>,
     proto: Proto,
     pub(super) multiports: Option<Vec<Place>>,
-    /// The names in its certificate, where one is wanted.
-    pub(super) tls: Option<Vec<String>>,
+    pub(super) tls: Tls,
     pub(super) spec: Spec,
     /// Why its routes are closed.
     pub(super) broken: Option<String>,
@@ -39,8 +38,13 @@ enum What {
 /// What the labels of nginx-proxy begin with.
 pub(super) const PREFIX: &str = "com.github.nginx-proxy.nginx-proxy.";
 const FASTCGI: &str = "it is for fastcgi, which is not built yet";
-const TLS: &str = "TLS is not built yet";
-const REDIRECTS: &str = "it is for redirects, which are not built yet";
+const ACME: &str = "certificates come by ACME as the flags of divisi say (--acme-email)";
+const POLICY: &str = "all connections have TLS 1.2 or 1.3 and the same ciphers";
+const CHALLENGE: &str = "divisi answers the challenges of ACME itself";
+const OUT_OF_TLS: &str = "nobody is sent out of TLS";
+const MISSING: &str = "who comes without TLS is served where HTTPS_METHOD says so, whatever certificate there is";
+const HTTP2: &str = "all clients that speak HTTP/2 may";
+const HTTP3: &str = "HTTP/3 is not built yet";
 const NGINX: &str = "it is about nginx itself";
 const EMPTY: &str = "it is empty: is the variable behind it set?";
 const KEPT: &str = "connections to replicas are kept as they are used";
@@ -55,31 +59,31 @@ const VARIABLES: &[(&str, What)] = &[
     (multiports::NAME, What::Put(multi)),
     ("VIRTUAL_ROOT", What::Nowhere(checks::path, FASTCGI)),
     ("NETWORK_ACCESS", What::Put(access)),
-    ("ACME_HOST", What::Put(certificate)),
-    ("LETSENCRYPT_HOST", What::Put(certificate)),
-    ("ACME_EMAIL", What::Nowhere(checks::mail, TLS)),
-    ("LETSENCRYPT_EMAIL", What::Nowhere(checks::mail, TLS)),
-    ("LETSENCRYPT_TEST", What::Nowhere(checks::yes, TLS)),
-    ("CERT_NAME", What::Nowhere(checks::file, TLS)),
-    ("HTTPS_METHOD", What::Nowhere(checks::method, TLS)),
-    ("HSTS", What::Nowhere(checks::hsts, TLS)),
-    ("SSL_POLICY", What::Nowhere(checks::policy, TLS)),
-    ("ENABLE_HTTP_ON_MISSING_CERT", What::Nowhere(checks::yes, TLS)),
-    ("ACME_HTTP_CHALLENGE_LOCATION", What::Nowhere(checks::challenge, TLS)),
-    ("EXTERNAL_HTTP_PORT", What::Nowhere(checks::port, REDIRECTS)),
-    ("EXTERNAL_HTTPS_PORT", What::Nowhere(checks::port, REDIRECTS)),
+    ("ACME_HOST", What::Put(tls::names)),
+    ("LETSENCRYPT_HOST", What::Put(tls::names)),
+    ("ACME_EMAIL", What::Nowhere(checks::mail, ACME)),
+    ("LETSENCRYPT_EMAIL", What::Nowhere(checks::mail, ACME)),
+    ("LETSENCRYPT_TEST", What::Nowhere(checks::yes, ACME)),
+    ("CERT_NAME", What::Put(tls::file)),
+    ("HTTPS_METHOD", What::Put(tls::method)),
+    ("HSTS", What::Put(tls::hsts)),
+    ("SSL_POLICY", What::Nowhere(checks::policy, POLICY)),
+    ("ENABLE_HTTP_ON_MISSING_CERT", What::Nowhere(checks::yes, MISSING)),
+    ("ACME_HTTP_CHALLENGE_LOCATION", What::Nowhere(checks::challenge, CHALLENGE)),
+    ("EXTERNAL_HTTP_PORT", What::Nowhere(checks::port, OUT_OF_TLS)),
+    ("EXTERNAL_HTTPS_PORT", What::Put(tls::external_port)),
     ("SERVER_TOKENS", What::Nowhere(checks::tokens, NGINX)),
 ];
 
 /// The same for labels.
 const LABELS: &[(&str, What)] = &[
     ("loadbalance", What::Put(balance)),
-    ("ssl_verify_client", What::Put(verify)),
+    ("ssl_verify_client", What::Put(tls::verify)),
     ("keepalive", What::Nowhere(checks::keepalive, KEPT)),
-    ("http2.enable", What::Nowhere(checks::yes, TLS)),
-    ("http3.enable", What::Nowhere(checks::yes, TLS)),
-    ("non-get-redirect", What::Nowhere(checks::redirect, TLS)),
-    ("trust-default-cert", What::Nowhere(checks::yes, TLS)),
+    ("http2.enable", What::Nowhere(checks::yes, HTTP2)),
+    ("http3.enable", What::Nowhere(checks::yes, HTTP3)),
+    ("non-get-redirect", What::Put(tls::other_status)),
+    ("trust-default-cert", What::Put(tls::trust_default)),
     ("debug-endpoint", What::Nowhere(checks::yes, NGINX)),
 ];
 
@@ -116,7 +120,7 @@ impl Draft {
             port: None,
             proto: Proto::Http,
             multiports: None,
-            tls: None,
+            tls: Tls::default(),
             spec: base.clone(),
             broken: None,
             verdicts: Vec::new(),
@@ -174,7 +178,7 @@ impl Draft {
         Outcome::Wrong { accepted, meant: meant.map(|meant| format!("{prefix}{meant}")) }
     }
 
-    fn close(&mut self, why: &str) {
+    pub(super) fn close(&mut self, why: &str) {
         self.broken.get_or_insert_with(|| why.to_owned());
     }
 
@@ -254,9 +258,8 @@ fn proto(draft: &mut Draft, value: &str) -> Outcome {
         Err(accepted) => return Outcome::wrong(accepted),
     }
     match draft.proto {
-        Proto::Http => Outcome::Used,
         Proto::Other(name) => Outcome::Approximated(format!("{name} is not built yet; its routes are closed")),
-        proto => Outcome::Approximated(format!("{} is not built yet; its routes are closed", proto.scheme().name())),
+        _ => Outcome::Used,
     }
 }
 
@@ -276,15 +279,6 @@ fn access(draft: &mut Draft, value: &str) -> Outcome {
         return Outcome::Approximated("it guards and is not built yet; its routes are closed".to_owned());
     }
     Outcome::wrong("neither external nor internal; its routes are closed")
-}
-
-fn certificate(draft: &mut Draft, value: &str) -> Outcome {
-    let names: Vec<_> = value.split(',').map(str::trim).filter(|name| !name.is_empty()).take(100).collect();
-    if let Some(error) = names.iter().find_map(|name| Rule::host(name).err()) {
-        return Outcome::wrong(error.to_string());
-    }
-    draft.tls = Some(names.into_iter().map(str::to_owned).collect());
-    Outcome::Approximated("kept for when TLS is built; served without TLS until then".to_owned())
 }
 
 /// A line of nginx's own configuration.
@@ -308,15 +302,4 @@ fn balance(draft: &mut Draft, value: &str) -> Outcome {
         }
     }
     Outcome::Used
-}
-
-fn verify(draft: &mut Draft, value: &str) -> Outcome {
-    if value == "off" {
-        return Outcome::Used;
-    }
-    draft.close("it asks clients for certificates (ssl_verify_client), which is not built yet");
-    if matches!(value, "on" | "optional" | "optional_no_ca") {
-        return Outcome::Approximated("it guards and is not built yet; its routes are closed".to_owned());
-    }
-    Outcome::wrong("neither on, off, optional nor optional_no_ca; its routes are closed")
 }

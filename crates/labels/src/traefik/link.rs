@@ -1,7 +1,9 @@
 //! Which router leads to which service, as Traefik decides it (`features.md` 2.3).
 
+use divisi_model::Speech;
+
 use super::draft::{Draft, Named};
-use super::routers::{Router, RouterRule, TLS_LATER};
+use super::routers::{Router, RouterRule};
 use super::rule::{self, Parsed};
 use super::services::{Service, did_you_mean};
 use super::{Options, Traefik, middlewares, name};
@@ -76,7 +78,8 @@ fn service((name, service): (String, Service)) -> ServiceSpec {
     let spec = service.spec();
     let closed = service.closed();
     let Service { port, scheme, pass_host, middlewares, .. } = service;
-    ServiceSpec { dialect: Dialect::Traefik, name, port, scheme, pass_host, middlewares, closed, spec }
+    let speech = Speech { scheme, ..Speech::default() };
+    ServiceSpec { dialect: Dialect::Traefik, name, port, speech, pass_host, middlewares, closed, spec }
 }
 
 fn middleware(name: String, parts: &[middlewares::Part]) -> Middleware {
@@ -92,6 +95,7 @@ struct Linker<'a> {
 
 impl Linker<'_> {
     fn route(&mut self, name: String, router: Router) -> Option<RouteSpec> {
+        let ((door, redirect), protection) = (router.door(), router.protection());
         let label = if router.label.is_empty() { self.any_label(&name) } else { router.label };
         let (parsed, text) = match router.rule {
             RouterRule::Read(parsed, text) => (parsed, text),
@@ -122,7 +126,9 @@ impl Linker<'_> {
             middlewares,
             closed,
             entrypoints: router.entrypoints,
-            tls: router.tls.spec(),
+            door,
+            redirect,
+            protection,
             name,
         })
     }
@@ -130,7 +136,6 @@ impl Linker<'_> {
     /// Why a router is not meant for those who come to divisi, where that is so.
     fn elsewhere(&mut self, router: &str, names: &[String]) -> Option<String> {
         let is_ours = |name: &str| self.options.entrypoints.iter().any(|ours| ours.eq_ignore_ascii_case(name));
-        let is_secure = |name: &str| ["websecure", "https"].iter().any(|word| word.eq_ignore_ascii_case(name));
         let ours: Vec<_> = names.iter().filter(|name| is_ours(name)).collect();
         let theirs = names.iter().find(|name| !is_ours(name));
         if names.is_empty() {
@@ -146,9 +151,6 @@ impl Linker<'_> {
             (_, Some(name)) => {
                 let why = format!("entry point {name:?} is not one of divisi's (--entrypoints); the others are");
                 self.amend(&label, &Outcome::Approximated(why));
-            }
-            (ours, None) if ours.iter().any(|name| is_secure(name)) => {
-                self.amend(&label, &Outcome::Approximated(TLS_LATER.to_owned()));
             }
             (_, None) => {}
         }

@@ -1,7 +1,7 @@
 //! What kinds of middlewares there are, and what is done about each.
 
 use super::draft::Said;
-use super::scalar;
+use super::{https, scalar};
 use crate::middleware::Effect;
 use crate::nearest::nearest;
 use crate::verdict::Outcome;
@@ -26,6 +26,8 @@ enum Kind {
     Shapes,
     /// It changes the path, by the field of that name.
     Rewrites(&'static str),
+    /// It is about https, in part at least.
+    Https,
     /// It names others.
     Chains,
 }
@@ -45,7 +47,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("errors", Kind::Shapes),
     ("forwardauth", Kind::Guards),
     ("grpcweb", Kind::Shapes),
-    ("headers", Kind::Shapes),
+    ("headers", Kind::Https),
     ("inflightreq", Kind::Shapes),
     ("ipallowlist", Kind::Guards),
     ("ipwhitelist", Kind::Guards),
@@ -54,7 +56,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("plugin", Kind::Guards),
     ("ratelimit", Kind::Shapes),
     ("redirectregex", Kind::Shapes),
-    ("redirectscheme", Kind::Shapes),
+    ("redirectscheme", Kind::Https),
     ("redirecttrailingslash", Kind::Shapes),
     ("replacepath", Kind::Rewrites("path")),
     ("replacepathregex", Kind::Shapes),
@@ -90,9 +92,7 @@ pub(crate) fn put(middleware: &mut Vec<Part>, parts: &[&str], said: Said<'_>) ->
         Some(Kind::Guards) => {
             Outcome::Approximated(format!("{kind} guards and is not built yet; routes that name it are closed"))
         }
-        Some(Kind::Shapes) if to_https(&kind, &field, said.value) => Outcome::Approximated(
-            "redirectscheme is not built yet; routes without TLS are served without it, after all others".to_owned(),
-        ),
+        Some(Kind::Https) => https::field(&kind, &field, said.value),
         Some(Kind::Shapes) => Outcome::Approximated(format!("{kind} is not built yet; routes are served without it")),
         Some(Kind::Chains) => field_of(&kind, &field, "middlewares", said.value),
         Some(Kind::Rewrites("path")) if field == "path" && !said.value.starts_with('/') => {
@@ -108,10 +108,6 @@ pub(crate) fn put(middleware: &mut Vec<Part>, parts: &[&str], said: Said<'_>) ->
 /// Of all that `headers` does this alone lets only some through.
 fn closes_hosts(kind: &str, field: &str) -> bool {
     kind == "headers" && nearest(field, ["allowedhosts"]).is_some()
-}
-
-fn to_https(kind: &str, field: &str, value: &str) -> bool {
-    kind == "redirectscheme" && field == "scheme" && value.eq_ignore_ascii_case("https")
 }
 
 fn field_of(kind: &str, field: &str, wanted: &str, value: &str) -> Outcome {
@@ -149,10 +145,10 @@ pub(crate) fn effect(parts: &[Part]) -> Effect {
     match kind_of(kind) {
         None => Effect::Closes(format!("is of a type that is not known ({}), and might guard it", shown(kind))),
         Some(Kind::Guards) => Effect::Closes(format!("guards it ({kind}), which is not built yet")),
-        Some(Kind::Shapes) if parts.iter().any(|part| closes_hosts(kind, &part.field)) => {
+        Some(Kind::Https) if parts.iter().any(|part| closes_hosts(kind, &part.field)) => {
             Effect::Closes("refuses hosts (headers.allowedHosts), which is not built yet".to_owned())
         }
-        Some(Kind::Shapes) if parts.iter().any(|part| to_https(kind, &part.field, &part.value)) => Effect::ToHttps,
+        Some(Kind::Https) => https::effect(kind, value),
         Some(Kind::Shapes) => Effect::Left,
         Some(Kind::Chains) => match list("middlewares") {
             names if names.is_empty() => Effect::Closes("is a chain of nothing that can be read".to_owned()),

@@ -17,6 +17,7 @@
 
 mod draft;
 mod fields;
+mod https;
 mod key;
 mod link;
 mod middlewares;

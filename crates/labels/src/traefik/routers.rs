@@ -1,14 +1,15 @@
 //! What the fields of a router put in its place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use divisi_model::route::Rule;
+use divisi_model::route::{Door, Protection, Redirect, When};
 
 use super::draft::Said;
 use super::rule::{self, Parsed};
 use super::scalar;
+use crate::door;
 use crate::verdict::Outcome;
-use crate::wish::TlsSpec;
 
 /// A router while it is read.
 #[derive(Debug, Default)]
@@ -41,20 +42,48 @@ pub(crate) enum RouterRule {
 pub(crate) struct Tls {
     is_off: bool,
     is_on: bool,
-    resolver: Option<String>,
-    /// By what stands in the brackets, in the order of its text.
-    domains: BTreeMap<String, (String, Vec<String>)>,
+    /// The names of certificates, by what stands in the brackets, in the order of its text.
+    domains: BTreeMap<String, Domain>,
 }
 
+/// The names of one certificate: the first, and others.
+type Domain = (Option<Arc<str>>, Vec<Arc<str>>);
+
 impl Tls {
-    pub(crate) fn spec(self) -> Option<TlsSpec> {
-        let domains = self.domains.into_values().filter(|(main, sans)| !main.is_empty() || !sans.is_empty()).collect();
-        (self.is_on && !self.is_off).then_some(TlsSpec { resolver: self.resolver, domains })
+    fn domain(&mut self, said: Said<'_>) -> &mut Domain {
+        self.domains.entry(said.index.to_owned()).or_default()
     }
 }
 
-/// What is said of a label that is about TLS.
-pub(crate) const TLS_LATER: &str = "kept for when TLS is built; served without TLS until then";
+impl Router {
+    /// By which door its requests come in, and where those go that come by the other one.
+    ///
+    /// A router with `tls` is for requests inside TLS and one without for the others. An entry point may say `http.tls` for all
+    /// its routers, in files that are not read: one at entry points that are named after TLS is taken for one of these.
+    pub(crate) fn door(&self) -> (Door, Option<Redirect>) {
+        let secure = self.entrypoints.iter().filter(|name| is_for_tls(name)).count();
+        let door = match self.tls {
+            Tls { is_off: true, .. } => Door::Plain,
+            Tls { is_on: true, .. } => Door::Secure,
+            _ if secure == 0 => Door::Plain,
+            _ if secure == self.entrypoints.len() => Door::Secure,
+            _ => Door::Any,
+        };
+        (door, (door == Door::Secure).then_some(Redirect::permanent(When::Always)))
+    }
+
+    /// What is wanted of TLS.
+    pub(crate) fn protection(&self) -> Protection {
+        let names = self.tls.domains.values().flat_map(|(main, others)| main.iter().chain(others).cloned());
+        Protection { names: names.collect(), ..Protection::default() }
+    }
+}
+
+/// Whether an entry point is one for TLS, by what people call those.
+fn is_for_tls(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains("https") || name.contains("secure") && !name.contains("insecure")
+}
 
 pub(crate) fn rule(router: &mut Router, said: Said<'_>) -> Outcome {
     said.label.clone_into(&mut router.label);
@@ -135,14 +164,19 @@ pub(crate) fn tls(router: &mut Router, said: Said<'_>) -> Outcome {
     router.tls.is_off = !is_on;
     router.tls.is_on = is_on;
     match is_on {
-        true => Outcome::Approximated(TLS_LATER.to_owned()),
+        true => Outcome::Used,
         false if scalar::boolean(said.value) == Ok(false) => Outcome::Used,
         false => Outcome::wrong("not true; Traefik reads everything else as no TLS"),
     }
 }
 
-pub(crate) fn resolver(router: &mut Router, said: Said<'_>) -> Outcome {
-    within_tls(router, |tls| tls.resolver = Some(said.value.to_owned()))
+pub(crate) fn resolver(router: &mut Router, _: Said<'_>) -> Outcome {
+    match within_tls(router, |_| ()) {
+        Outcome::Used => Outcome::Approximated(
+            "whatever its name, certificates come by ACME as the flags of divisi say (--acme-email)".to_owned(),
+        ),
+        outcome => outcome,
+    }
 }
 
 /// Options are made in files, and they are where clients are asked for certificates.
@@ -157,19 +191,15 @@ pub(crate) fn tls_options(router: &mut Router, said: Said<'_>) -> Outcome {
 }
 
 pub(crate) fn domain(router: &mut Router, said: Said<'_>) -> Outcome {
-    if let Err(error) = Rule::host(said.value) {
-        return Outcome::wrong(error.to_string());
+    match door::names([said.value]) {
+        Ok(mut names) => within_tls(router, |tls| tls.domain(said).0 = names.pop()),
+        Err(accepted) => Outcome::wrong(accepted),
     }
-    within_tls(router, |tls| said.value.clone_into(&mut tls.domains.entry(said.index.to_owned()).or_default().0))
 }
 
 pub(crate) fn sans(router: &mut Router, said: Said<'_>) -> Outcome {
-    let names = scalar::list(said.value).and_then(|names| match names.iter().find_map(|name| Rule::host(name).err()) {
-        None => Ok(names),
-        Some(error) => Err(error.to_string()),
-    });
-    match names {
-        Ok(names) => within_tls(router, |tls| tls.domains.entry(said.index.to_owned()).or_default().1 = names),
+    match scalar::list(said.value).and_then(|names| door::names(names.iter().map(String::as_str))) {
+        Ok(names) => within_tls(router, |tls| tls.domain(said).1 = names),
         Err(accepted) => Outcome::wrong(accepted),
     }
 }
@@ -180,5 +210,5 @@ fn within_tls(router: &mut Router, put: impl FnOnce(&mut Tls)) -> Outcome {
     }
     router.tls.is_on = true;
     put(&mut router.tls);
-    Outcome::Approximated(TLS_LATER.to_owned())
+    Outcome::Used
 }

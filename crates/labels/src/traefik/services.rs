@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use divisi_model::route::Rule;
 use divisi_model::spec::{Affinity, Check, HashKey, Question};
+use divisi_model::speech::Scheme;
 use divisi_model::{Policy, Spec};
 
 use super::draft::Said;
@@ -11,7 +12,6 @@ use super::scalar;
 use crate::native::port_number;
 use crate::nearest::nearest;
 use crate::verdict::Outcome;
-use crate::wish::Scheme;
 use crate::{affinity, check, values};
 
 /// A service while it is read.
@@ -67,7 +67,7 @@ impl Service {
 
     /// Why it serves nobody.
     pub(crate) fn closed(&self) -> Option<String> {
-        self.broken.clone().or_else(|| self.scheme.obstacle())
+        self.broken.clone()
     }
 
     /// What is wanted of it.
@@ -135,10 +135,7 @@ pub(crate) fn scheme(service: &mut Service, said: Said<'_>) -> Outcome {
         "h2c" => Scheme::H2c,
         _ => return Outcome::wrong("neither http, https nor h2c"),
     };
-    match service.scheme {
-        Scheme::Http => Outcome::Used,
-        scheme => Outcome::Approximated(format!("{} is not built yet; its routes are closed", scheme.name())),
-    }
+    Outcome::Used
 }
 
 pub(crate) fn url(_: &mut Service, said: Said<'_>) -> Outcome {
@@ -179,7 +176,8 @@ pub(crate) fn strategy(service: &mut Service, said: Said<'_>) -> Outcome {
 }
 
 pub(crate) fn transport(_: &mut Service, _: Said<'_>) -> Outcome {
-    Outcome::Ignored("transports are made in files of Traefik, which are not read".to_owned())
+    let why = "transports are made in files of Traefik, which are not read; see divisi.upstream-ca and divisi.upstream-verify";
+    Outcome::Ignored(why.to_owned())
 }
 
 /// A negative one means at once.

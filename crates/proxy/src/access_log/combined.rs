@@ -67,8 +67,12 @@ fn ours(entry: &Entry<'_>, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b" replica=");
     match entry.replica {
-        Some(replica) => escaped(replica.name().as_bytes(), bounds::NAME, true, out),
-        None => out.push(b'-'),
+        Some(replica) => {
+            escaped(replica.name().as_bytes(), bounds::NAME, true, out);
+            out.extend_from_slice(b" number=");
+            digits(u64::from(replica.number()), 1, out);
+        }
+        None => out.extend_from_slice(b"- number=-"),
     }
     out.extend_from_slice(b" attempts=");
     digits(u64::from(entry.attempts), 1, out);

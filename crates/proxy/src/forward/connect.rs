@@ -31,6 +31,7 @@ impl Attempt<'_> {
             Transport::Tcp(tcp)
         };
         self.marks.connect.set(Some(Moment::now().since(begun)));
+        self.worker.tally.count_opened();
         Ok(transport)
     }
 

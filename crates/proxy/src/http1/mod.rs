@@ -32,19 +32,19 @@ const WARM: Duration = Duration::from_millis(100);
 const WARM_CONNECTIONS: usize = 128;
 
 /// Serves a client that speaks HTTP/1, whose first bytes are in `window`, until one of the two sides has had enough.
-pub(crate) async fn serve(client: Client, mut window: Window, worker: &Worker) {
+pub(crate) async fn serve(client: &Client, window: &mut Window, worker: &Worker) {
     let limits = &worker.settings.limits;
     loop {
         // On the heap, and only while there is something to do: the state of an exchange is many times that of an idle
         // connection.
-        match Box::pin(client.work(&mut window, worker)).await {
+        match Box::pin(client.work(window, worker)).await {
             After::Next => {}
             After::Close => return client.transport.part(),
-            After::Linger => return client.linger(&mut window).await,
+            After::Linger => return Box::pin(client.linger(window)).await,
             After::Reset => return client.transport.reset_on_close(),
         }
         client.timer.rest(limits.idle_timeout);
-        if !matches!(client.timer.limit(fill(&client.transport, &mut window)).await, Ok(Ok(1..))) {
+        if !matches!(client.timer.limit(fill(&client.transport, window)).await, Ok(Ok(1..))) {
             return client.transport.part();
         }
     }

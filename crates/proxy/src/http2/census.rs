@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 
 use divisi_model::Moment;
+use h2::Reason;
 use tokio::sync::Notify;
 
 /// RFC 9113 6: frames by their numbers.
@@ -55,6 +56,8 @@ pub(crate) struct Census {
     /// It has come as a whole.
     is_settled: Cell<bool>,
     settled: Notify,
+    /// The first frame was none that may be it.
+    is_misled: Cell<bool>,
     /// Bytes sent that have not bought a frame yet.
     sent: Cell<usize>,
 }
@@ -82,6 +85,7 @@ impl Census {
             first: Cell::new(true),
             is_settled: Cell::new(false),
             settled: Notify::new(),
+            is_misled: Cell::new(false),
             sent: Cell::new(0),
         }
     }
@@ -89,6 +93,11 @@ impl Census {
     /// Whether the peer has sent more of something than it may.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.exceeded.get()
+    }
+
+    /// What such a peer is told.
+    pub(super) fn blame(&self) -> Reason {
+        if self.is_misled.get() { Reason::PROTOCOL_ERROR } else { Reason::ENHANCE_YOUR_CALM }
     }
 
     /// Counts the frames in what has just come.
@@ -112,6 +121,7 @@ impl Census {
                 place.known = 0;
                 // RFC 9113 3.4: the preface ends with settings, be they empty.
                 if self.first.replace(false) && kind != SETTINGS {
+                    self.is_misled.set(true);
                     self.exceeded.set(true);
                 }
                 if kind != DATA || place.skip == 0 && flags & END_STREAM == 0 {

@@ -145,47 +145,45 @@ async fn accept(
     timer: &Timer,
 ) -> Option<Reason> {
     let worker = &shared.worker;
-    timer.rest(worker.settings.limits.head_timeout);
+    // Who has asked for nothing yet has no longer than for the head of a first request.
+    let mut patience = worker.settings.limits.head_timeout;
+    timer.rest(patience);
     loop {
         match timer.limit(next(connection, shared, census)).await {
-            Ok(Next::Stream(request, respond)) => {
+            Ok(Ok((request, respond))) => {
                 shared.open.set(shared.open.get() + 1);
                 tokio::task::spawn_local(serve_stream(Rc::clone(shared), request, respond));
-                timer.rest(worker.settings.limits.idle_timeout);
+                patience = worker.settings.limits.idle_timeout;
+                timer.rest(patience);
             }
-            Ok(Next::Flood) => return Some(Reason::ENHANCE_YOUR_CALM),
-            Ok(Next::End) => return None,
+            Ok(Err(reason)) => return reason,
             Err(Elapsed) if worker.clock.is_stopping() => return Some(Reason::NO_ERROR),
             Err(Elapsed) => {
                 let rested = Moment::now().since(shared.rested.get());
-                let limit = worker.settings.limits.idle_timeout;
-                if shared.open.get() == 0 && rested >= limit {
+                if shared.open.get() == 0 && rested >= patience {
                     return Some(Reason::NO_ERROR);
                 }
-                timer.rest(limit.saturating_sub(if shared.open.get() == 0 { rested } else { Duration::ZERO }));
+                timer.rest(patience.saturating_sub(if shared.open.get() == 0 { rested } else { Duration::ZERO }));
             }
         }
     }
 }
 
-/// What comes next on a connection.
-enum Next {
-    Stream(Request<RecvStream>, SendResponse<Bytes>),
-    /// The client sends what nobody needs.
-    Flood,
-    End,
-}
-
-async fn next(connection: &mut Connection<Watched, Bytes>, shared: &Shared, census: &Census) -> Next {
+/// The next stream.
+///
+/// # Errors
+/// There will be none; what the client is to be told, if it is there to be told.
+async fn next(
+    connection: &mut Connection<Watched, Bytes>,
+    shared: &Shared,
+    census: &Census,
+) -> Result<(Request<RecvStream>, SendResponse<Bytes>), Option<Reason>> {
     poll_fn(|context| {
         let accepted = connection.poll_accept(context);
         if census.is_exceeded() || shared.given_up.get() > GIVEN_UP {
-            return Poll::Ready(Next::Flood);
+            return Poll::Ready(Err(Some(census.blame())));
         }
-        accepted.map(|accepted| match accepted {
-            Some(Ok((request, respond))) => Next::Stream(request, respond),
-            Some(Err(_)) | None => Next::End,
-        })
+        accepted.map(|accepted| accepted.and_then(Result::ok).ok_or(None))
     })
     .await
 }

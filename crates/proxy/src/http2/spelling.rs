@@ -67,6 +67,10 @@ pub(crate) fn request(
 /// would be reached under the name of the other.
 fn host(uri: &Uri, headers: &HeaderMap, out: &mut Vec<u8>) -> Result<(), HeadError> {
     let mut hosts = headers.get_all(HOST).iter();
+    // RFC 9112 3.2: one is right, and of two nobody knows which a replica would take.
+    if headers.get_all(HOST).iter().nth(1).is_some() {
+        return Err(HeadError::Host("several Host fields"));
+    }
     let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
     if let Some(authority) = authority {
         if hosts.any(|host| !host.as_bytes().eq_ignore_ascii_case(authority)) {

@@ -9,31 +9,46 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Transport;
 use crate::desk::Window;
 
-/// A transport, and what was read from it before anybody knew that it is HTTP/2.
+/// A transport, and what was read from it and not taken yet.
+///
+/// Whoever reads frames offers memory that was never written. It would have to be cleared for us on every read, and be touched
+/// for a few bytes. So what comes is read into a buffer of the worker's, and only that is copied.
 #[derive(Debug)]
 pub(crate) struct Carrier {
     transport: Transport,
-    first: Window,
+    window: Window,
 }
 
 impl Carrier {
-    pub(crate) fn new(transport: Transport, first: Window) -> Self {
-        Self { transport, first }
+    pub(crate) fn new(transport: Transport, window: Window) -> Self {
+        Self { transport, window }
+    }
+
+    /// Reads if nothing waits.
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.window.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.window.open();
+        let read = self.transport.poll_read(context, self.window.space());
+        if let Poll::Ready(Ok(count @ 1..)) = read {
+            self.window.advance(count);
+        } else {
+            self.window.settle();
+        }
+        read.map_ok(drop)
     }
 }
 
 impl AsyncRead for Carrier {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, space: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.first.is_empty() {
-            let count = this.first.len().min(space.remaining());
-            space.put_slice(&this.first.filled()[..count]);
-            this.first.consume(count);
-            this.first.settle();
-            return Poll::Ready(Ok(()));
-        }
-        let count = ready!(this.transport.poll_read(context, space.initialize_unfilled()))?;
-        space.advance(count);
+        ready!(this.poll_fill(context))?;
+        let count = this.window.len().min(space.remaining());
+        space.put_slice(&this.window.filled()[..count]);
+        this.window.consume(count);
+        // Most of the time all was taken, and the large buffer goes to whoever reads next.
+        this.window.settle();
         Poll::Ready(Ok(()))
     }
 }

@@ -91,7 +91,7 @@ fn a_line_begins_as_everybodys_and_goes_on_as_ours() {
     let request = "GET /a?b HTTP/1.1\r\nHost: app.test\r\nReferer: http://x/\r\nUser-Agent: curl/8\r\n\r\n";
     let length = proxy.fetch(request).head.bytes().len() + 4 + 5;
     let line = sink.line();
-    let pattern = r#"(?-u)^127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /a\?b HTTP/1\.1" 200 5 "http://x/" "curl/8" service=web replica=web-1 attempts=1 held=- connect=0\.\d{6} first_byte=0\.\d{6} total=0\.\d{6} in=(\d+) out=(\d+)$"#;
+    let pattern = r#"(?-u)^127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /a\?b HTTP/1\.1" 200 5 "http://x/" "curl/8" service=web replica=web-1 number=1 attempts=1 held=- connect=0\.\d{6} first_byte=0\.\d{6} total=0\.\d{6} in=(\d+) out=(\d+)$"#;
     let found = regex::Regex::new(pattern).expect("an expression").captures(&line).unwrap_or_else(|| panic!("{line}"));
     assert_eq!(found[1], request.len().to_string());
     assert_eq!(found[2], length.to_string());
@@ -174,7 +174,7 @@ fn an_answer_of_our_own_says_why() {
     assert_eq!(proxy.fetch(GET).status(), 503);
     let line = sink.line();
     assert!(line.contains("\" 503 "), "{line}");
-    assert!(line.contains(" service=web replica=- attempts="), "{line}");
+    assert!(line.contains(" service=web replica=- number=- attempts="), "{line}");
     assert!(line.contains(" reason=\"service \\\"web\\\" has one replica"), "{line}");
     assert_eq!(proxy.service.state().meter().read()[5], 1, "no replica answered");
 }
@@ -217,7 +217,7 @@ fn what_is_no_request_is_logged_as_it_came() {
     proxy.fetch("GET /\x01\" HTTP/1.1\r\nHost: a\r\n\r\n");
     let line = sink.line();
     assert!(line.contains("] \"GET /\\x01\\\" HTTP/1.1\" 400 "), "{line}");
-    assert!(line.contains(" service=- replica=- attempts=0 "), "{line}");
+    assert!(line.contains(" service=- replica=- number=- attempts=0 "), "{line}");
 }
 
 #[test]
@@ -335,9 +335,13 @@ fn gauges_say_what_goes_on() {
     let response = client.exchange(GET);
     wait::until("the connection to the replica rests", || gauges.idle_connections() == 1);
     let totals = gauges.totals();
-    assert_eq!((gauges.connections(), totals.requests), (1, 1));
+    assert_eq!((gauges.connections(), totals.requests, totals.opened), (1, 1, 1));
     assert_eq!(totals.received, GET.len() as u64);
     assert_eq!(totals.sent, (response.head.bytes().len() + 4 + 5) as u64);
+    client.exchange(GET);
+    wait::until("the second request is counted", || gauges.totals().requests == 2);
+    let totals = gauges.totals();
+    assert_eq!(totals.opened, 1, "the second request has used the same connection");
     drop(proxy);
     assert_eq!(gauges.totals(), totals, "they outlive the proxy");
 }

@@ -176,7 +176,8 @@ fn what_has_no_route_is_not_found() {
     let mut client = proxy.connect();
     let response = client.exchange("GET /x\"y HTTP/1.1\r\nHost: b.test\r\n\r\n");
     assert_eq!((response.status(), response.head.first_line()), (404, "HTTP/1.1 404 Not Found".to_owned()));
-    let expected = "divisi: no route for host \"b.test\" and path \"/x\\\"y\": 2 services have routes\n";
+    let expected = "divisi: no route for host \"b.test\" and path \"/x\\\"y\": 2 services have routes \
+                    (`divisi explain URL` says more)\n";
     assert_eq!(response.text(), expected);
     assert!(!response.head.has("retry-after"));
     let long = client.exchange(format!("GET /{} HTTP/1.1\r\nHost: b.test\r\n\r\n", "x".repeat(9000)));

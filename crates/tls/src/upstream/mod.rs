@@ -3,11 +3,13 @@
 //! | module | job |
 //! |---|---|
 //! | `mod` | the cell in which the change's way puts what the request's way takes |
+//! | `by_file` | believes whom a file of authorities says to believe |
 //! | `unproven` | believes everybody, because a user said so |
 //!
 //! What needs no file is there from the start. A file of authorities is read by the change's way as soon as a replica names
 //! it, and again when it changes; who comes before that is told [`Means::Soon`].
 
+mod by_file;
 mod unproven;
 
 use std::collections::HashMap;
@@ -18,10 +20,13 @@ use arc_swap::ArcSwap;
 use divisi_model::speech::Trust;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, Error, RootCertStore};
 use thiserror::Error;
 use tokio::sync::watch;
 
+use self::by_file::ByFile;
 use self::unproven::BelievesEverybody;
 use crate::client_authority::roots;
 use crate::configs::provider;
@@ -48,7 +53,9 @@ pub enum Means {
 
 /// Why nobody can prove to be a replica.
 #[derive(Debug, Error)]
-#[error("{file}: {why}; no replica that trusts in this file (label divisi.ca) gets a request until it is mended")]
+#[error(
+    "{file}: {why}; no replica that trusts in this file (label divisi.upstream-ca) gets a request until it is mended"
+)]
 pub struct UpstreamError {
     /// The file that the label names.
     pub file: Arc<str>,
@@ -110,7 +117,7 @@ impl Upstreams {
     /// # Errors
     /// It could not be read, or is no PEM with certificates of authorities.
     pub fn set(&self, file: &Arc<str>, read: Result<&[u8], String>) -> Result<(), Arc<UpstreamError>> {
-        let made = read.and_then(|pem| proven(roots(pem).map_err(|why| why.to_string())?));
+        let made = read.and_then(by_file);
         let made = made.map_err(|why| Arc::new(UpstreamError { file: Arc::clone(file), why }));
         let error = made.as_ref().err().cloned();
         self.files.rcu(|old| {
@@ -145,8 +152,18 @@ impl Both {
 }
 
 fn proven(roots: RootCertStore) -> Result<Both, String> {
+    both(&(verifier(roots)? as _)).map_err(|why| why.to_string())
+}
+
+fn by_file(pem: &[u8]) -> Result<Both, String> {
+    let verifier = verifier(roots(pem).map_err(|why| why.to_string())?)?;
+    let file = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
+    both(&(Arc::new(ByFile::new(verifier, file)) as _)).map_err(|why| why.to_string())
+}
+
+fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, String> {
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider()).build();
-    both(&(verifier.map_err(|why| why.to_string())? as _)).map_err(|why| why.to_string())
+    verifier.map_err(|why| why.to_string())
 }
 
 /// No early data: it can be replayed. No certificate of our own.

@@ -97,6 +97,23 @@ pub(crate) fn meet(vault: &Vault, client: &Arc<ClientConfig>, name: &'static str
     meet_as(vault, client)
 }
 
+/// How a client is served who names nobody in particular.
+pub(crate) fn served(vault: &Vault) -> Arc<ServerConfig> {
+    match vault.choose(None, [].into_iter(), Speaks::Http) {
+        Choice::Serve { config, .. } => config,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A client comes to a server that is not the vault's.
+pub(crate) fn meet_with(config: &Arc<ServerConfig>, client: &Arc<ClientConfig>, name: &'static str) -> Done {
+    let name = ServerName::try_from(name).expect("a name");
+    let client = ClientConnection::new(Arc::clone(client), name).expect("a client");
+    let server = ServerConnection::new(Arc::clone(config)).expect("a server");
+    let (client, server) = talk(client, server).expect("a handshake");
+    Done { client, server, client_authority: None, is_challenge: false }
+}
+
 pub(crate) fn meet_as(vault: &Vault, mut client: ClientConnection) -> Met {
     let mut acceptor = Acceptor::default();
     let accepted = loop {
@@ -155,9 +172,18 @@ pub(crate) fn talk(
 /// A server of its own, for the other direction.
 pub(crate) fn server(authority: &Authority, name: &str, protocols: &[&[u8]]) -> Arc<ServerConfig> {
     let (chain, key) = authority.signed(&[name]);
+    with_certificate(chain, key, protocols)
+}
+
+/// A server that shows this.
+pub(crate) fn with_certificate(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+    protocols: &[&[u8]],
+) -> Arc<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
-    let mut config = builder.with_single_cert(vec![chain], key).expect("a certificate");
+    let mut config = builder.with_single_cert(vec![certificate], key).expect("a certificate");
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Arc::new(config)
 }

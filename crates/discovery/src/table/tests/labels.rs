@@ -82,7 +82,7 @@ fn a_label_that_cannot_be_read_loses_only_itself() {
 #[test]
 fn labels_of_other_services_say_nothing() {
     let mut other = labelled("db", 1, 900, &[("divisi.drain", "1s")]);
-    other.identity.as_mut().expect("labelled").key.service = "db".to_owned();
+    other.identity.as_mut().expect("labelled").key.service = "db".into();
     let world = World::with(&[container("a", 1), other]);
     assert_eq!(world.drain(), Spec::default().drain.as_secs());
 }

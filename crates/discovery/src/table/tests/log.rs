@@ -89,7 +89,7 @@ fn the_first_list_is_one_line_but_what_is_wrong_is_said_by_name() {
     assert_eq!(all.len(), 3, "{all:#?}");
     assert!(all[1].contains("requests go to service \"web\" of project \"shop\""), "{all:#?}");
     assert!(all[0].contains("WARN replica web-4 is not routed: no exposed TCP port"), "{all:#?}");
-    assert!(all[2].contains("49 more changes of replicas; 49 ready now"), "{all:#?}");
+    assert!(all[2].contains("49 more changes of replicas; `divisi ps` shows how they are"), "{all:#?}");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use divisi_labels::{Dialects, Reader};
-use divisi_model::route::Asked;
+use divisi_model::route::{Asked, Door, When};
+use divisi_model::speech::{Scheme, Trust};
 
 use super::*;
 
@@ -45,7 +46,7 @@ impl Asked for Visit<'_> {
 /// A container of a service of a project, with labels; its address comes from its number.
 pub(super) fn labelled(place: &str, number: u32, labels: &[(&str, &str)]) -> Container {
     let (project, service) = place.split_once('/').expect("project/service");
-    let key = ServiceKey { project: project.to_owned(), service: service.to_owned() };
+    let key = ServiceKey { project: project.into(), service: service.into() };
     let labels: HashMap<_, _> = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let id = format!("{project}-{service}-{number}");
     Container {
@@ -333,9 +334,91 @@ fn variables_are_known_after_the_inspection() {
 }
 
 #[test]
+fn who_learns_how_a_container_is_spoken_to_makes_it_another_replica() {
+    let listed = Container { environment: None, ..labelled("blog/wp", 1, &[("divisi.upstream-ca", "internal.pem")]) };
+    let mut world = World::of(&Settings { project: Some("blog".to_owned()), ..Settings::default() });
+    world.list(std::slice::from_ref(&listed));
+    world.commit();
+    let ticket = world.tickets()[0];
+    world.accept_all();
+    let replica = |world: &World| {
+        let place = world.table.sightings().remove(0).places.remove(0);
+        place.replica.expect("it is reached")
+    };
+    let before = replica(&world);
+    assert_eq!(before.speech().trust, Trust::Authority("internal.pem".into()));
+    let environment = Some(Said::environment(&["VIRTUAL_HOST=wp.test".to_owned(), "VIRTUAL_PROTO=https".to_owned()]));
+    let inspected = Container { environment, ..listed.clone() };
+    world.table.inspected(&listed.id, ticket, Some(inspected), world.now);
+    world.commit();
+    world.accept_all();
+    let after = replica(&world);
+    assert_eq!(after.speech().scheme, Scheme::Https);
+    assert_eq!(after.speech().trust, Trust::Authority("internal.pem".into()), "our own label is on top");
+    assert_eq!(before.speech().scheme, Scheme::Http, "it stays what it was");
+    assert!(matches!(before.readiness(), Readiness::Draining | Readiness::Gone));
+    world.list(&[Container {
+        environment: Some(Said::environment(&["VIRTUAL_HOST=wp.test".to_owned(), "VIRTUAL_PROTO=https".to_owned()])),
+        ..listed
+    }]);
+    world.commit();
+    assert!(Arc::ptr_eq(&replica(&world), &after), "nothing is new");
+}
+
+#[test]
+fn routes_have_the_doors_that_labels_say() {
+    let containers = [
+        labelled("shop/web", 1, &[("divisi.host", "web.test"), ("divisi.tls", "only"), ("divisi.hsts", "1h")]),
+        labelled(
+            "shop/app",
+            2,
+            &[
+                ("traefik.http.routers.app.rule", "Host(`app.test`)"),
+                ("traefik.http.routers.app.middlewares", "to-https"),
+                ("traefik.http.routers.app-secure.rule", "Host(`app.test`)"),
+                ("traefik.http.routers.app-secure.tls.domains[0].main", "app.test"),
+            ],
+        ),
+        labelled(
+            "shop/mw",
+            3,
+            &[("traefik.enable", "true"), ("traefik.http.middlewares.to-https.redirectscheme.scheme", "https")],
+        ),
+    ];
+    let ways = |world: &World| {
+        let routes = world.table.routes.routes();
+        let by_name =
+            routes.iter().filter(|route| !route.name().contains("localhost") && !route.name().starts_with("mw"));
+        let mut ways: Vec<_> = by_name
+            .map(|route| {
+                let way = route.way();
+                (route.name().to_string(), way.door, way.redirect.map(|to| (to.status, to.when)), way.closed.clone())
+            })
+            .collect();
+        ways.sort_by(|a, b| a.0.cmp(&b.0));
+        ways
+    };
+    let world = shop(&containers);
+    assert_eq!(
+        ways(&world),
+        [
+            (String::new(), Door::Any, Some((308, When::Always)), None),
+            ("app".to_owned(), Door::Plain, Some((302, When::Always)), None),
+            ("app-secure".to_owned(), Door::Secure, Some((308, When::Always)), None),
+        ]
+    );
+    assert!(world.table.routes.conflicts().is_empty());
+    let web = world.table.routes.routes().into_iter().find(|route| route.name().is_empty()).expect("it is there").way();
+    assert_eq!(web.protection.hsts.as_deref(), Some("max-age=3600"));
+    let reader = Reader { has_tls: false, ..Reader::default() };
+    let world = shop_with(Settings { reader, ..Settings::default() }, &containers);
+    assert!(ways(&world).iter().all(|(_, door, redirect, _)| (*door, *redirect) == (Door::Any, None)));
+}
+
+#[test]
 fn a_container_without_compose_needs_a_label() {
     let alone = |id: &str, labels: &[(&str, &str)]| {
-        let key = ServiceKey { project: String::new(), service: id.to_owned() };
+        let key = ServiceKey { project: "".into(), service: id.into() };
         Container { name: id.to_owned(), identity: Some(Identity { key, number: 1 }), ..labelled("shop/x", 1, labels) }
     };
     let mut one = alone("one", &[("divisi.host", "one.test")]);

@@ -45,7 +45,7 @@ impl Known {
 
 fn stranger(id: &str, service: &str) -> Container {
     let mut stranger = container(id, 1);
-    stranger.identity.as_mut().expect("labelled").key.service = service.to_owned();
+    stranger.identity.as_mut().expect("labelled").key.service = service.into();
     stranger
 }
 
