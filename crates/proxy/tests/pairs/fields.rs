@@ -37,7 +37,7 @@ pub(crate) async fn forwarded(pair: Pair) {
     assert_eq!(of("x-real-ip"), "127.0.0.1");
     assert_eq!(of("forwarded"), "");
     if pair.is_http2_upstream() {
-        assert_eq!(call.request.uri().authority().map(|authority| authority.as_str()), Some(HOST));
+        assert_eq!(call.request.uri().authority().map(http::uri::Authority::as_str), Some(HOST));
         let scheme = if pair.replica.is_secure() { "https" } else { "http" };
         assert_eq!(call.request.uri().scheme_str(), Some(scheme));
     } else {
