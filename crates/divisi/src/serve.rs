@@ -12,6 +12,7 @@ use std::time::Duration;
 use divisi_certificates::Orders;
 use divisi_console::{Console, GaugeReader, Gauges, Sources};
 use divisi_labels::StickyKey;
+use divisi_model::speech::Speech;
 use divisi_model::{Card, Published, Readiness, Service, Snapshot, Spec};
 use divisi_proxy::Running;
 use divisi_tls::Vault;
@@ -22,7 +23,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::log;
 use crate::secure::{self, Prepared};
-use crate::settings::{HostPort, Routing, Serve, Upstream, strangers};
+use crate::settings::{FixedReplica, HostPort, Routing, Serve, Upstream, strangers};
 use crate::signals::Signals;
 use crate::version::VERSION;
 
@@ -165,19 +166,22 @@ fn first(
 }
 
 /// The service with replicas at fixed addresses, all of them ready.
-fn fixed(service: &Service, replicas: &[HostPort], sticky: &StickyKey) -> Result<Service, StartError> {
-    let mut addrs: Vec<SocketAddr> = Vec::new();
+fn fixed(service: &Service, replicas: &[FixedReplica], sticky: &StickyKey) -> Result<Service, StartError> {
+    let mut found: Vec<(SocketAddr, Arc<Speech>)> = Vec::new();
     for replica in replicas {
-        addrs.extend(replica.resolve().map_err(|source| unresolved(replica, "--replica (DIVISI_REPLICAS)", source))?);
+        let (speech, flag) = (Arc::new(replica.speech()), "--replica (DIVISI_REPLICAS)");
+        let addrs = replica.addr().resolve().map_err(|source| unresolved(replica.addr(), flag, source))?;
+        found.extend(addrs.into_iter().map(|addr| (addr, Arc::clone(&speech))));
     }
     let name = service.name();
-    let card = |number| Card {
+    let card = |number, speech| Card {
         // There is no project without Compose.
         token: sticky.token("", name, number),
+        speech,
         ..Card::new(format!("{name}-{number}"), number)
     };
-    let ready: Vec<_> =
-        (1..).zip(addrs).map(|(number, addr)| service.replica(card(number), addr, Readiness::Ready)).collect();
+    let ready = |(number, (addr, speech))| service.replica(card(number, speech), addr, Readiness::Ready);
+    let ready: Vec<_> = (1..).zip(found).map(ready).collect();
     let (known, numbers) = (ready.len(), ready.iter().map(|replica| replica.number()).collect());
     Ok(service.with_replicas(ready, known).with_expected(numbers))
 }

@@ -43,7 +43,7 @@ pub(crate) use row::Problem;
 pub(crate) use secure::{Folder, Secure};
 pub(crate) use serve::{Serve, Upstream};
 pub(crate) use strangers::strangers;
-pub(crate) use values::HostPort;
+pub(crate) use values::{FixedReplica, HostPort};
 
 use crate::version;
 

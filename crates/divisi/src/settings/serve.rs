@@ -13,7 +13,7 @@ use super::acme;
 use super::routing::{self, Routed, Routing};
 use super::row::{Origin, Problem, Row, Setting, Takes};
 use super::secure::{self, Secure, Secured};
-use super::values::{self, HostPort, put, put_some};
+use super::values::{self, FixedReplica, HostPort, put, put_some};
 
 /// What the program needs to serve.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(crate) enum Upstream {
         /// What the service is called in messages.
         service: String,
         /// Where its replicas are.
-        replicas: Vec<HostPort>,
+        replicas: Vec<FixedReplica>,
     },
     /// Found by asking a Docker Engine.
     Engine {
@@ -79,7 +79,7 @@ pub(super) struct Written {
     console: Option<HostPort>,
     service: Option<String>,
     project: Option<String>,
-    replicas: Vec<HostPort>,
+    replicas: Vec<FixedReplica>,
     spec: Spec,
     routing: Routing,
     sticky_key: Option<StickyKey>,
@@ -250,8 +250,10 @@ const PROGRAM: &[Setting<Written>] = &[
         row: Row {
             group: SERVICE,
             takes: Takes::List,
-            help: "A replica at a fixed address; no Docker then; names are looked up once, at start",
-            example: "10.0.0.7:80,10.0.0.8:80",
+            help: "A replica at a fixed address; no Docker then; names are looked up once, at start. Before the address what it \
+                   speaks, if not plain HTTP: https, h2c (HTTP/2 with prior knowledge) or h2 (HTTP/2 in TLS), whose \
+                   certificates public authorities must have signed; gRPC goes to plain replicas as h2c by itself",
+            example: "10.0.0.7:80,h2c://10.0.0.8:9000",
             ..Row::new("replica", &["DIVISI_REPLICAS"], "ADDR")
         },
         set: |written, given| values::replica(given.text).map(|replica| written.replicas.push(replica)),

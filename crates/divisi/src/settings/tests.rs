@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use divisi_model::spec::Affinity;
+use divisi_model::speech::{Scheme, Speech};
 use divisi_model::{Policy, Spec};
 use divisi_proxy::Limits;
 
@@ -216,10 +217,14 @@ fn the_old_program_is_still_understood() {
 #[test]
 fn lists_are_repeated_or_separated_by_commas() {
     let replicas = |line: &str, variables: &[(&str, &str)]| match serving(line, variables).upstream {
-        Upstream::Static { replicas, .. } => replicas.iter().map(HostPort::to_string).collect::<Vec<_>>().join(" "),
+        Upstream::Static { replicas, .. } => replicas.iter().map(FixedReplica::to_string).collect::<Vec<_>>().join(" "),
         engine @ Upstream::Engine { .. } => panic!("{engine:?}"),
     };
     assert_eq!(replicas("--replica a:1 --replica 10.0.0.1:2,[::1]:3", &[]), "a:1 10.0.0.1:2 [::1]:3");
+    assert_eq!(
+        replicas("--replica http://a:1,h2c://[::1]:2,https://b:3,h2://c:4", &[]),
+        "a:1 h2c://[::1]:2 https://b:3 h2://c:4"
+    );
     assert_eq!(replicas("", &[("DIVISI_REPLICAS", "a:1, b:2")]), "a:1 b:2");
     assert_eq!(replicas("--replica c:3", &[("DIVISI_REPLICAS", "a:1, b:2")]), "c:3");
     assert_eq!(serving("--trust 10.0.0.0/8,192.168.1.5", &[]).trust.len(), 2);
@@ -336,7 +341,18 @@ fn addresses_are_read_and_written_the_same_way() {
     for text in ["", ":", "8080", "::1:80", "[::1]", "[::1:80", "[x]:80", "a b:80", ":65536", ":+80", "http://a:80"] {
         assert!(values::listen(text).is_err(), "{text:?}");
     }
-    assert!(values::replica(":80").is_err() && values::replica("web:0").is_err());
+    for text in
+        [":80", "web:0", "ftp://web:80", "https://:443", "https://web", "://web:80", "H2C://web:80", "https://web:80/"]
+    {
+        assert!(values::replica(text).is_err(), "{text}");
+    }
+    let speech = |text| values::replica(text).expect("a replica").speech();
+    assert_eq!(speech("web:80"), Speech::default());
+    assert_eq!(speech("h2c://web:80"), Speech { scheme: Scheme::H2c, ..Speech::default() });
+    assert_eq!(
+        speech("https://web:443"),
+        Speech { scheme: Scheme::Https, server_name: Some("web".into()), ..Speech::default() }
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 
 use divisi_labels::StickyKey;
+use divisi_model::speech::{Scheme, Speech};
 use divisi_proxy::Format;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -104,10 +105,47 @@ pub(super) fn console_to_ask(text: &str) -> Result<HostPort, String> {
     }
 }
 
-/// The address of a replica.
-pub(super) fn replica(text: &str) -> Result<HostPort, String> {
-    host_port(text).filter(|replica| !replica.host.is_empty() && replica.port != 0).ok_or_else(|| {
-        "not the address of a replica; write a name or an address with its port (web:80, 10.0.0.7:8080, [fd00::7]:80)"
+/// A replica at a fixed address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FixedReplica {
+    scheme: Scheme,
+    addr: HostPort,
+}
+
+impl FixedReplica {
+    /// Where it is.
+    pub(crate) fn addr(&self) -> &HostPort {
+        &self.addr
+    }
+
+    /// How it is spoken to. Inside TLS its certificate has to be for what the user calls it.
+    pub(crate) fn speech(&self) -> Speech {
+        let server_name = self.scheme.is_secure().then(|| self.addr.host.as_str().into());
+        Speech { scheme: self.scheme, server_name, ..Speech::default() }
+    }
+}
+
+impl Display for FixedReplica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scheme != Scheme::default() {
+            write!(f, "{}://", self.scheme.name())?;
+        }
+        self.addr.fmt(f)
+    }
+}
+
+/// A replica at a fixed address, with what it speaks before it where that is not plain HTTP.
+pub(super) fn replica(text: &str) -> Result<FixedReplica, String> {
+    const SCHEMES: [Scheme; 4] = [Scheme::Http, Scheme::Https, Scheme::H2c, Scheme::H2];
+    let (scheme, rest) = match text.split_once("://") {
+        Some((name, rest)) => (SCHEMES.into_iter().find(|scheme| scheme.name() == name), rest),
+        None => (Some(Scheme::default()), text),
+    };
+    let addr = host_port(rest).filter(|addr| !addr.host.is_empty() && addr.port != 0);
+    let replica = scheme.zip(addr).map(|(scheme, addr)| FixedReplica { scheme, addr });
+    replica.ok_or_else(|| {
+        "not the address of a replica; write a name or an address with its port (web:80, 10.0.0.7:8080, [fd00::7]:80), \
+         and before it what it speaks, if that is not plain HTTP (https://web:443, h2c://web:9000, h2://web:443)"
             .to_owned()
     })
 }

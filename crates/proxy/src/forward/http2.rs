@@ -16,7 +16,7 @@ use h2::client::{Builder, Connection, ResponseFuture};
 use h2::{Reason, RecvStream};
 use http::Response;
 
-use super::lines::{Call, Line, Way};
+use super::lines::{self, Call, Line, Way};
 use super::{Attempt, Download, Failed, Interim, Watch, duplex, judge};
 use crate::answer::Answer;
 use crate::body::{Patience, Piece, Sink, Source, pump};
@@ -35,7 +35,7 @@ use crate::tunnel;
 struct Sent {
     outlet: Outlet,
     response: ResponseFuture,
-    /// It has no body.
+    /// It has no body: none at all, or what follows its head belongs to a tunnel.
     is_all: bool,
 }
 
@@ -95,9 +95,9 @@ impl Attempt<'_> {
         let handshake = builder(&worker.settings.limits).handshake(Watched::new(carrier, Rc::clone(&census)));
         let made = self.upload.limit(handshake).await.map_err(|Elapsed| Error::ConnectTimeout)?;
         let (sender, connection) = made.map_err(|error| Error::Handshake(io::Error::other(error)))?;
-        let (call, line) = worker.lines.put(replica, name, sender);
+        let (call, line) = worker.lines.put(replica, name, sender, census);
         drop(duty);
-        tokio::task::spawn_local(carry(connection, line, census));
+        tokio::task::spawn_local(carry(connection, line));
         Ok((call, true))
     }
 
@@ -107,23 +107,27 @@ impl Attempt<'_> {
         let is_secure = self.lease.replica().speech().scheme.is_secure();
         let mut head = spelling::said_request(self.pending, is_secure)?;
         let upgrade = self.request.upgrade();
+        self.upload.arm(self.worker.settings.limits.connect_timeout);
+        let is_empty = self.request.body() == BodyLength::Empty;
         if let Some(protocol) = upgrade {
-            let is_known = protocol.eq_ignore_ascii_case(b"websocket");
+            // RFC 8441 3: the replica says in its settings whether it takes such a request.
+            let settled = self.upload.limit(call.settled()).await;
+            settled.map_err(|Elapsed| Error::ConnectTimeout)?;
+            let is_known = protocol.eq_ignore_ascii_case(b"websocket") && is_empty;
             if !is_known || !sender.is_extended_connect_protocol_enabled() {
                 return Err(Error::Uncarried);
             }
             websocket::ask_by_connect(&mut head);
         }
-        let is_all = upgrade.is_none() && self.request.body() == BodyLength::Empty && body.is_over();
+        let is_all = is_empty && (upgrade.is_some() || body.is_over());
         let lost = |error: h2::Error| {
             tracing::debug!(%error, "a line takes no more requests");
             call.hang_up();
             Error::Unreceived
         };
-        self.upload.arm(self.worker.settings.limits.connect_timeout);
         let ready = self.upload.limit(poll_fn(|context| sender.poll_ready(context))).await;
         ready.map_err(|Elapsed| Error::ConnectTimeout)?.map_err(lost)?;
-        let (response, stream) = sender.send_request(head, is_all).map_err(lost)?;
+        let (response, stream) = sender.send_request(head, is_all && upgrade.is_none()).map_err(lost)?;
         Ok(Sent { outlet: Outlet::to_replica(stream), response, is_all })
     }
 
@@ -178,7 +182,7 @@ impl Attempt<'_> {
         let patience = Patience::Silence(silence);
         let mut source = Frames::new(&mut stream, outlet, false, timer, patience, side, &uncounted);
         tunnel::run(&mut source, &mut sink, body, answer, silence).await;
-        outlet.reset(Reason::CANCEL);
+        outlet.leave(Reason::CANCEL);
     }
 }
 
@@ -280,27 +284,30 @@ fn unanswered(error: &h2::Error, call: &Call) -> Error {
     }
 }
 
-/// Nothing is pushed, and what a replica may send before it is used is bounded as for clients.
+/// Nothing is pushed, and what a replica may send of one body before it is used is bounded as for clients.
 fn builder(limits: &Limits) -> Builder {
     let mut builder = Builder::new();
     builder
         .enable_push(false)
         .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
         .initial_window_size(http2::WINDOW)
-        .initial_connection_window_size(http2::CONNECTION_WINDOW)
+        // Room for all of them: clients that do not read hold up their own responses, and nobody else's on the same line.
+        .initial_connection_window_size(http2::WINDOW * lines::MOST)
         .max_send_buffer_size(http2::SEND_BUFFER);
     builder
 }
 
 /// Carries what is on a line, until it ends.
-async fn carry(connection: Connection<Watched, Bytes>, line: Rc<Line>, census: Rc<Census>) {
+async fn carry(connection: Connection<Watched, Bytes>, line: Rc<Line>) {
     let mut connection = pin!(connection);
     let ended = poll_fn(|context| match connection.as_mut().poll(context) {
-        Poll::Pending if census.is_exceeded() => Poll::Ready(Ok(())),
+        Poll::Pending if line.census.is_exceeded() => Poll::Ready(Ok(())),
         other => other,
     });
     if let Err(error) = ended.await {
         tracing::debug!(%error, "a connection to a replica ended");
     }
     line.is_over.set(true);
+    // There will be no settings any more.
+    line.census.settle();
 }

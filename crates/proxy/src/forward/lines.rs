@@ -11,8 +11,13 @@ use divisi_model::{Moment, Readiness, Replica, ReplicaId};
 use h2::client::SendRequest;
 use tokio::sync::Notify;
 
+use crate::http2::census::Census;
+
 /// How long a connection is kept that nobody uses.
 const OLDEST: Duration = Duration::from_secs(60);
+
+/// Requests at a time on one connection, however many more its replica would take.
+pub(super) const MOST: u32 = 128;
 
 /// The connections by replica. No locks: they are a worker's own.
 #[derive(Debug, Default)]
@@ -44,6 +49,8 @@ pub(super) struct Line {
     /// Requests that are on it.
     open: Cell<usize>,
     rested: Cell<Moment>,
+    /// What the replica has sent.
+    pub(super) census: Rc<Census>,
     /// It takes no more of them.
     pub(super) is_over: Cell<bool>,
 }
@@ -88,9 +95,10 @@ impl Lines {
         replica: &Arc<Replica>,
         name: Option<String>,
         sender: SendRequest<Bytes>,
+        census: Rc<Census>,
     ) -> (Call, Rc<Line>) {
         let (open, rested, is_over) = (Cell::new(0), Cell::new(Moment::now()), Cell::new(false));
-        let line = Rc::new(Line { sender, name, open, rested, is_over });
+        let line = Rc::new(Line { sender, name, open, rested, census, is_over });
         let mut shelves = self.shelves.borrow_mut();
         shelves.entry(replica.id()).or_insert_with(|| Shelf::new(replica)).lines.push(Rc::clone(&line));
         (Call::on(&line), line)
@@ -122,7 +130,7 @@ impl Shelf {
 impl Line {
     /// RFC 9113 5.1.2: the replica says how many requests it takes at a time.
     fn has_room(&self, name: Option<&str>) -> bool {
-        let most = self.sender.current_max_send_streams();
+        let most = self.sender.current_max_send_streams().min(MOST as usize);
         !self.is_over.get() && self.name.as_deref() == name && self.open.get() < most
     }
 }
@@ -136,6 +144,11 @@ impl Call {
     /// Where requests are sent.
     pub(super) fn sender(&self) -> SendRequest<Bytes> {
         self.0.sender.clone()
+    }
+
+    /// Waits until the replica has said how it wants to be spoken to.
+    pub(super) async fn settled(&self) {
+        self.0.census.settled().await;
     }
 
     /// Whether the line takes no more requests.

@@ -167,7 +167,9 @@ async fn duplex(
                     }
                     Poll::Ready(Ok((download, _))) => return Poll::Ready(Ok(download)),
                     Poll::Ready(Err(error)) => {
-                        return Poll::Ready(Err(refused.take().filter(|_| error.is_unanswered()).unwrap_or(error)));
+                        // Why the request was not taken says more, unless the replica itself says that it has not acted.
+                        let says_less = error.is_unanswered() && !error.nothing_sent();
+                        return Poll::Ready(Err(refused.take().filter(|_| says_less).unwrap_or(error)));
                     }
                 },
                 Side::Upload | Side::Download => {}

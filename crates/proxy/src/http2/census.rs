@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 
 use divisi_model::Moment;
 use h2::Reason;
+use tokio::sync::Notify;
 
 /// RFC 9113 6: frames by their numbers.
 const DATA: u8 = 0;
@@ -52,6 +53,9 @@ pub(crate) struct Census {
     exceeded: Cell<bool>,
     /// The first frame is still to come.
     first: Cell<bool>,
+    /// It has come as a whole.
+    is_settled: Cell<bool>,
+    settled: Notify,
     /// The first frame was none that may be it.
     is_misled: Cell<bool>,
     /// Bytes sent that have not bought a frame yet.
@@ -79,6 +83,8 @@ impl Census {
             refilled: Cell::new(Moment::now()),
             exceeded: Cell::new(false),
             first: Cell::new(true),
+            is_settled: Cell::new(false),
+            settled: Notify::new(),
             is_misled: Cell::new(false),
             sent: Cell::new(0),
         }
@@ -102,6 +108,7 @@ impl Census {
                 let skipped = place.skip.min(bytes.len());
                 place.skip -= skipped;
                 bytes = &bytes[skipped..];
+                self.look_for_settings(place);
                 continue;
             }
             let count = bytes.len().min(HEADER - place.known);
@@ -120,7 +127,29 @@ impl Census {
                 if kind != DATA || place.skip == 0 && flags & END_STREAM == 0 {
                     self.count(kind);
                 }
+                self.look_for_settings(place);
             }
+        }
+    }
+
+    /// Waits until the peer's settings have come (RFC 9113 3.4), or never will.
+    pub(crate) async fn settled(&self) {
+        let settled = self.settled.notified();
+        if !self.is_settled.get() {
+            settled.await;
+        }
+    }
+
+    /// Whoever waits for settings waits no longer.
+    pub(crate) fn settle(&self) {
+        if !self.is_settled.replace(true) {
+            self.settled.notify_waiters();
+        }
+    }
+
+    fn look_for_settings(&self, place: &Place) {
+        if place.skip == 0 && !self.first.get() {
+            self.settle();
         }
     }
 
@@ -179,6 +208,31 @@ mod tests {
             census.read(&frame(PING, 8));
             assert!(census.is_exceeded(), "cut at {cut}");
         }
+    }
+
+    #[tokio::test]
+    async fn settings_have_come_with_the_last_byte_of_the_first_frame() {
+        for length in [0, 12] {
+            let census = Census::new(true);
+            let mut bytes = vec![b'P'; PREFACE];
+            bytes.extend(frame(SETTINGS, length));
+            let (last, before) = bytes.split_last().expect("bytes");
+            let mut settled = std::pin::pin!(census.settled());
+            for byte in before {
+                census.read(&[*byte]);
+                assert!(is_pending(&mut settled).await, "{length}");
+            }
+            census.read(&[*last]);
+            settled.await;
+            census.settled().await;
+        }
+    }
+
+    async fn is_pending(waiting: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+        std::future::poll_fn(|context| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut *waiting).poll(context).is_pending())
+        })
+        .await
     }
 
     #[test]

@@ -211,7 +211,7 @@ async fn serve_stream(shared: Rc<Shared>, request: Request<RecvStream>, respond:
     match ended {
         Ended::Answered => {}
         Ended::BrokenOff => outlet.reset(Reason::INTERNAL_ERROR),
-        Ended::Switched => outlet.reset(Reason::CANCEL),
+        Ended::Switched => outlet.leave(Reason::CANCEL),
         Ended::Unanswered => {
             place.0.note_given_up();
             outlet.reset(Reason::CANCEL);

@@ -26,17 +26,19 @@ pub(crate) struct Outlet {
     respond: RefCell<Option<SendResponse<Bytes>>>,
     /// Where the body goes, once the head has gone.
     stream: RefCell<Option<SendStream<Bytes>>>,
+    /// Nothing more will come.
+    is_finished: Cell<bool>,
 }
 
 impl Outlet {
     /// For a client that asks us.
     pub(crate) fn to_client(respond: SendResponse<Bytes>) -> Self {
-        Self { respond: RefCell::new(Some(respond)), stream: RefCell::new(None) }
+        Self { respond: RefCell::new(Some(respond)), stream: RefCell::new(None), is_finished: Cell::new(false) }
     }
 
     /// For a replica that has got the head of a request.
     pub(crate) fn to_replica(stream: SendStream<Bytes>) -> Self {
-        Self { respond: RefCell::new(None), stream: RefCell::new(Some(stream)) }
+        Self { respond: RefCell::new(None), stream: RefCell::new(Some(stream)), is_finished: Cell::new(false) }
     }
 
     /// Says something before the final response (RFC 9113 8.1).
@@ -57,6 +59,15 @@ impl Outlet {
     pub(crate) fn finish(&self) {
         if let Some(stream) = &mut *self.stream.borrow_mut() {
             let _ = stream.send_data(Bytes::new(), true);
+            self.is_finished.set(true);
+        }
+    }
+
+    /// Gives the stream up, unless nothing more would come anyway: what waits to be sent would be lost with it. Whatever the peer
+    /// still says is then refused when all of that is sent.
+    pub(crate) fn leave(&self, reason: Reason) {
+        if !self.is_finished.get() {
+            self.reset(reason);
         }
     }
 

@@ -107,11 +107,12 @@ impl Tls {
                         return Poll::Ready(Ok(read));
                     }
                 }
-                Ok(_) if read > 0 => return Poll::Ready(Ok(read)),
+                // Said only once, so noted even where it comes right behind data.
                 Ok(Step::Closed) => {
                     state.closed = true;
-                    return Poll::Ready(Ok(0));
+                    return Poll::Ready(Ok(read));
                 }
+                Ok(_) if read > 0 => return Poll::Ready(Ok(read)),
                 Ok(Step::Open | Step::Blocked) if state.closed => return Poll::Ready(Ok(0)),
                 Ok(Step::Open | Step::Blocked) => {
                     // What is to be said beside data (tickets, other keys) goes when it can; nobody waits for it.
@@ -162,6 +163,9 @@ impl Tls {
     /// RFC 8446 6.1: an end without this word may be somebody else's, and so is no end.
     pub(super) fn part(&self) {
         let state = &mut *self.state.borrow_mut();
+        if state.open_what_has_come().is_err() {
+            return;
+        }
         state.session.close(&mut state.incoming, &mut state.outgoing);
         // Where it does not go at once the peer has not taken what came before it either.
         let _ = state.flush(&self.tcp, &mut Context::from_waker(Waker::noop()));
@@ -206,15 +210,7 @@ impl State {
 
     /// Puts as much of `parts` into records as is written at a time.
     fn accept(&mut self, parts: &[IoSlice<'_>]) -> io::Result<()> {
-        // What has come is opened first: rustls says nothing before.
-        loop {
-            match self.step(&mut []).map_err(io::Error::other)? {
-                Step::Open => break,
-                Step::Again | Step::Read(_) => {}
-                Step::Closed => self.closed = true,
-                Step::Blocked => return Err(io::ErrorKind::NotConnected.into()),
-            }
-        }
+        self.open_what_has_come()?;
         for part in parts {
             let data = &part[..part.len().min(AT_A_TIME - self.accepted)];
             if !data.is_empty() {
@@ -224,6 +220,19 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// rustls says nothing before what has come is opened; it waits for whoever reads.
+    fn open_what_has_come(&mut self) -> io::Result<()> {
+        loop {
+            match self.step(&mut []).map_err(io::Error::other)? {
+                Step::Open => return Ok(()),
+                Step::Again | Step::Read(_) => {}
+                Step::Closed if !self.closed => self.closed = true,
+                // Both sides have said that they will say nothing more.
+                Step::Closed | Step::Blocked => return Err(io::ErrorKind::NotConnected.into()),
+            }
+        }
     }
 
     /// Writes what waits to be written.

@@ -70,7 +70,8 @@ impl Proxy {
         let member = |(number, addr): (u32, &SocketAddr)| service.replica(card(number), *addr, Readiness::Ready);
         let members: Vec<_> = (1..).zip(addrs).map(member).collect();
         let service = service.with_replicas(members.clone(), members.len());
-        let mut proxy = Self::started(settings, Snapshot::of(Arc::new(service.clone())), members, log);
+        let snapshot = Snapshot::of(Arc::new(service.clone()));
+        let mut proxy = Self::started(settings, snapshot, members, log, Vault::new().expect("random numbers"));
         proxy.service = service;
         proxy
     }
@@ -83,7 +84,17 @@ impl Proxy {
 
     /// A proxy with that snapshot.
     pub(crate) fn serving(settings: Settings, snapshot: Snapshot, members: Vec<Arc<divisi_model::Replica>>) -> Self {
-        Self::started(settings, snapshot, members, None)
+        Self::started(settings, snapshot, members, None, Vault::new().expect("random numbers"))
+    }
+
+    /// The same, whose certificates are in `vault`.
+    pub(crate) fn sealed(
+        settings: Settings,
+        snapshot: Snapshot,
+        members: Vec<Arc<divisi_model::Replica>>,
+        vault: Arc<Vault>,
+    ) -> Self {
+        Self::started(settings, snapshot, members, None, vault)
     }
 
     /// The same, whose exchanges go to that log.
@@ -93,7 +104,7 @@ impl Proxy {
         members: Vec<Arc<divisi_model::Replica>>,
         log: Option<AccessLog>,
     ) -> Self {
-        Self::started(settings, snapshot, members, log)
+        Self::started(settings, snapshot, members, log, Vault::new().expect("random numbers"))
     }
 
     fn started(
@@ -101,9 +112,9 @@ impl Proxy {
         snapshot: Snapshot,
         members: Vec<Arc<divisi_model::Replica>>,
         log: Option<AccessLog>,
+        vault: Arc<Vault>,
     ) -> Self {
         let published = Published::new(snapshot);
-        let vault = Vault::new().expect("random numbers");
         let running =
             divisi_proxy::start(settings, Arc::clone(&published), Arc::clone(&vault), log).expect("the proxy starts");
         let addr = running.local_addr();
