@@ -9,6 +9,7 @@ use crate::container::{Container, ContainerId, Life};
 use crate::engine::{List, Unreadable};
 use crate::entry::Entry;
 use crate::event::{Event, What};
+use crate::hash::Set;
 use crate::news::Turn;
 
 /// What happened while a list was on its way.
@@ -51,7 +52,8 @@ impl Table {
             self.news.hold(now);
         }
         self.listed = true;
-        let mut named = HashSet::with_capacity(list.containers.len());
+        let mut named = Set::default();
+        named.reserve(list.containers.len());
         // The first list brings all of them at once.
         self.entries.reserve(list.containers.len().saturating_sub(self.entries.len()));
         for container in list.containers {
