@@ -107,6 +107,11 @@ pub(super) struct Owners {
 }
 
 impl Owners {
+    /// There will be about so many.
+    pub(super) fn expect(&mut self, count: usize) {
+        self.by_key.reserve(count.saturating_sub(self.by_key.len()));
+    }
+
     /// One of them.
     pub(super) fn get(&self, key: &ServiceKey) -> Option<&Owner> {
         self.by_key.get(key)

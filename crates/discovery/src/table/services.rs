@@ -27,6 +27,15 @@ pub(super) struct Services {
 }
 
 impl Services {
+    /// There will be about so many.
+    pub(super) fn expect(&mut self, count: usize) {
+        let more = count.saturating_sub(self.by_key.len());
+        self.slots.reserve(more);
+        self.current.reserve(more);
+        self.due_of.reserve(more);
+        self.by_key.reserve(more);
+    }
+
     /// The slot of a service, if there is such a service.
     pub(super) fn slot(&self, key: &Key) -> Option<Slot> {
         self.by_key.get(key).copied()
