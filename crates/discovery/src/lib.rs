@@ -32,6 +32,7 @@ mod container;
 mod engine;
 mod entry;
 mod event;
+mod hash;
 mod link;
 mod network;
 mod news;

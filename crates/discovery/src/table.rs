@@ -5,6 +5,7 @@
 
 mod answers;
 mod draw;
+mod few;
 mod guards;
 mod owner;
 #[cfg(test)]
@@ -20,14 +21,14 @@ mod streams;
 mod tests;
 mod understand;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use divisi_labels::{Reader, StickyKey};
 use divisi_model::route::RoutingTable;
 use divisi_model::tcp::Ports;
-use divisi_model::{Readiness, Replica, ReplicaId, Slot, Spec, Unrouted};
+use divisi_model::{Readiness, Replica, ReplicaId, Slot, Spec, Speech, Unrouted};
 
 use self::answers::Listing;
 use self::guards::Guards;
@@ -40,6 +41,7 @@ use crate::container::{Container, ContainerId, Health, Life, Said};
 use crate::engine::Unreadable;
 use crate::entry::{Entry, Place};
 use crate::event::{Event, What};
+use crate::hash::Map;
 use crate::network::Networking;
 use crate::news::{News, Turn};
 use crate::own::Own;
@@ -74,13 +76,15 @@ pub(crate) struct Table {
     wish: Wish,
     /// What is wanted of services where their labels do not say.
     spec: Arc<Spec>,
+    /// How replicas are spoken to where theirs do not say.
+    speech: Arc<Speech>,
     reader: Reader,
     passed_over: Vec<String>,
     local_hosts: bool,
     sticky: StickyKey,
     tuning: Tuning,
     own: Own,
-    entries: HashMap<ContainerId, Entry>,
+    entries: Map<ContainerId, Entry>,
     tallies: Tallies,
     /// Whether these are others than when the service was chosen.
     is_recounted: bool,
@@ -116,13 +120,14 @@ impl Table {
         Self {
             wish: Wish { service: settings.service.clone(), project: settings.project.clone() },
             spec: Arc::new(settings.spec.clone()),
+            speech: Arc::default(),
             reader: settings.reader.clone(),
             passed_over: settings.passed_over.clone(),
             local_hosts: settings.local_hosts,
             sticky: settings.sticky.clone(),
             tuning: settings.tuning.clone(),
             own: Own::outside(),
-            entries: HashMap::new(),
+            entries: Map::default(),
             tallies: Tallies::new(),
             is_recounted: false,
             choice: None,

@@ -224,7 +224,7 @@ pub(crate) fn words(text: &str) -> Result<Vec<&str>, String> {
 fn parts(key: &str, text: &str, read: impl Fn(&str) -> Result<(Rule, i64), String>) -> Result<Vec<Part>, String> {
     let part = |word: &str| {
         let (rule, rank) = read(word)?;
-        Ok(Part { rule, text: format!("{key} {word}"), rank })
+        Ok(Part { rule, text: [key, " ", word].concat(), rank })
     };
     words(text)?.into_iter().map(part).collect()
 }

@@ -62,11 +62,17 @@ pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, b
         says_affinity: false,
     };
     for row in TABLE {
+        if ours.is_empty() {
+            break;
+        }
         if let Some(value) = ours.remove(row.key) {
             reader.put(row, row.key, None, value);
         }
     }
     for row in TABLE.iter().filter(|row| matches!(row.of, Of::Route { .. })) {
+        if ours.is_empty() {
+            break;
+        }
         let named = ours.extract_if(.., |key, _| key.rsplit_once('.').is_some_and(|(_, last)| last == row.key));
         let named: Vec<_> = named.collect();
         for (key, value) in named {
@@ -97,7 +103,8 @@ pub(crate) fn is_nearly_ours(label: &str) -> bool {
 struct Reader<'a> {
     spec: Spec,
     container: OfContainer,
-    routes: BTreeMap<&'a str, Draft>,
+    /// Boxed, since a tree has room for eleven wherever there is one, and most containers have one.
+    routes: BTreeMap<&'a str, Box<Draft>>,
     verdicts: Vec<Verdict>,
     left_out: Option<String>,
     stray: Option<String>,
@@ -173,7 +180,7 @@ impl<'a> Reader<'a> {
         match result {
             Ok(()) => {
                 if care == Care::Narrows && draft.label.is_empty() {
-                    draft.label = format!("{PREFIX}{key}");
+                    draft.label = [PREFIX, key].concat();
                 }
                 if care == Care::Guards && after.entrance.guards() {
                     draft.guard.get_or_insert_with(|| format!("{PREFIX}{key}"));
@@ -246,7 +253,7 @@ impl<'a> Reader<'a> {
     }
 
     fn judge(&mut self, key: &str, value: &str, outcome: Outcome) {
-        let label = format!("{PREFIX}{key}");
+        let label = [PREFIX, key].concat();
         self.verdicts.push(Verdict { dialect: Dialect::Native, label, value: value.to_owned(), outcome });
     }
 
@@ -256,6 +263,7 @@ impl<'a> Reader<'a> {
         let mut services = vec![native::service(MAIN, main, self.spec.clone())];
         let mut routes = Vec::with_capacity(drafts.len());
         for (name, draft) in drafts {
+            let draft = *draft;
             if let Some((broken, fault)) = draft.broken {
                 self.leave_out(name, &format!("{broken} {fault}"));
                 self.left_out.get_or_insert(broken);

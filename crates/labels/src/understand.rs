@@ -38,6 +38,13 @@ impl Default for Reader {
     }
 }
 
+impl Reader {
+    /// Whether what is understood of a container of a Compose service depends on what the container itself is called.
+    pub fn reads_container_names(&self) -> bool {
+        self.traefik.default_rule.contains(".ContainerName")
+    }
+}
+
 /// Understands one container. What it wants of its service comes on top of `base`, and what our own labels say on top of what
 /// others do.
 pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {

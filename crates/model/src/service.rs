@@ -48,17 +48,11 @@ impl Service {
     }
 
     /// The same for one of a Compose project.
-    pub fn of(name: Name, spec: Spec) -> Self {
-        let service = Self {
-            spec: Arc::default(),
-            ready: Arc::default(),
-            expected: Arc::default(),
-            known: 0,
-            heaviest: 1.0,
-            forgotten: false,
-            state: Arc::new(State::new(name)),
-        };
-        service.with_spec(spec)
+    pub fn of(name: Name, spec: impl Into<Arc<Spec>>) -> Self {
+        let spec = spec.into();
+        let state = Arc::new(State::new(name, &spec));
+        let (ready, expected) = (Arc::default(), Arc::default());
+        Self { spec, ready, expected, known: 0, heaviest: 1.0, forgotten: false, state }
     }
 
     /// A replica of this service, at `addr`. Where replicas are to be checked it is [`Health::Down`] until it was.
@@ -76,8 +70,8 @@ impl Service {
     }
 
     /// The same service, wanted otherwise.
-    pub fn with_spec(&self, spec: Spec) -> Self {
-        let spec = Arc::new(spec);
+    pub fn with_spec(&self, spec: impl Into<Arc<Spec>>) -> Self {
+        let spec = spec.into();
         self.state.set_spec(&spec);
         Self { spec, ..self.clone() }
     }

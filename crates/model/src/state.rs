@@ -83,8 +83,27 @@ pub struct Counts {
 }
 
 impl State {
-    pub(crate) fn new(name: Name) -> Self {
-        Self { name, ..Self::default() }
+    pub(crate) fn new(name: Name, spec: &Arc<Spec>) -> Self {
+        // Every field by name: a default would make a spec, which is thrown away at once, for each service.
+        Self {
+            name,
+            meter: Meter::default(),
+            durations: Histogram::default(),
+            streams: StreamMeter::default(),
+            retries: AtomicU64::default(),
+            held: AtomicU64::default(),
+            held_nanos: AtomicU64::default(),
+            ejections: AtomicU64::default(),
+            picks: AtomicU64::default(),
+            repeats: AtomicU64::default(),
+            in_flight: AtomicUsize::default(),
+            spec: ArcSwap::new(Arc::clone(spec)),
+            hold: Hold::default(),
+            budget: Budget::default(),
+            roster: Mutex::default(),
+            oldest: AtomicU64::default(),
+            panicking: AtomicBool::default(),
+        }
     }
 
     /// What the service is called.

@@ -9,6 +9,7 @@ use crate::container::{Container, ContainerId, Life};
 use crate::engine::{List, Unreadable};
 use crate::entry::Entry;
 use crate::event::{Event, What};
+use crate::hash::Set;
 use crate::news::Turn;
 
 /// What happened while a list was on its way.
@@ -47,11 +48,12 @@ impl Table {
     /// The list that was begun has come: what it does not name has ended.
     pub(crate) fn apply_list(&mut self, list: List, now: Instant) {
         let Some(mut listing) = self.listing.take() else { return };
-        if !self.listed {
+        let is_first = !std::mem::replace(&mut self.listed, true);
+        if is_first {
             self.news.hold(now);
         }
-        self.listed = true;
-        let mut named = HashSet::with_capacity(list.containers.len());
+        let mut named = Set::default();
+        named.reserve(list.containers.len());
         // The first list brings all of them at once.
         self.entries.reserve(list.containers.len().saturating_sub(self.entries.len()));
         for container in list.containers {
@@ -59,6 +61,11 @@ impl Table {
                 named.insert(Arc::clone(&container.id));
                 self.take_listed(container, &mut listing);
             }
+        }
+        if is_first {
+            // Containers that are not Compose's are not counted; they are few.
+            self.services.expect(self.tallies.len());
+            self.owners.expect(self.tallies.len());
         }
         // What is known of those that cannot be read stays: they run, or the engine would not have named them. Where it cannot
         // even be said whom it named, nobody has ended.

@@ -1,6 +1,5 @@
 //! From what containers say to the routing table.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +9,7 @@ use divisi_model::route::{Conflict, Origin, Route, Rule, Way};
 use tracing::warn;
 
 use super::Table;
-use super::owner::{Drawn, Lead};
+use super::owner::{Drawn, Lead, Owner};
 use crate::compose::ServiceKey;
 
 /// What everybody asks for stands before what is there without anybody's asking.
@@ -19,23 +18,25 @@ const BY_DEFAULT: i64 = i64::MIN / 2;
 impl Table {
     /// Brings the routing table in line with what is said by now. Returns whether it is another one.
     pub(super) fn draw(&mut self, now: Instant) -> bool {
-        let mut again = self.owners.take_again();
-        let mut dirty: BTreeSet<ServiceKey> = self.owners.take_dirty().into_iter().collect();
+        let (mut again, mut dirty) = (self.owners.take_again(), self.owners.take_dirty());
         for key in &dirty {
-            if let Some(lead) = self.elected(key) {
+            if let Some(lead) = self.owners.get(key).and_then(Owner::in_force) {
                 again.extend(self.guards.set(key, &lead.wish.middlewares));
             }
         }
         dirty.extend(again.iter().cloned());
+        dirty.sort_unstable();
+        dirty.dedup();
         let (mut routes, mut none) = (Vec::new(), Vec::new());
         let (mut streams, mut no_ports) = (Vec::new(), Vec::new());
         let mut is_any = false;
         for key in dirty {
-            let Some(lead) = self.elected(&key) else { continue };
-            if !again.contains(&key) && !self.is_other(&key, &lead) {
+            let Some(lead) = self.owners.get(&key).and_then(Owner::in_force) else { continue };
+            if !again.contains(&key) && !self.is_other(&key, lead) {
                 continue;
             }
             is_any = true;
+            let lead = lead.clone();
             let had_ports = self.owners.get(&key).is_some_and(|owner| !owner.streams.is_empty());
             let ports = self.draw_streams(&key, &lead, now);
             if had_ports && ports.is_empty() {
@@ -55,15 +56,9 @@ impl Table {
         is_any
     }
 
-    /// Whose labels are to be in force; those that were, where nobody is there.
-    fn elected(&self, key: &ServiceKey) -> Option<Lead> {
-        let owner = self.owners.get(key)?;
-        owner.elect().or(owner.lead.as_ref()).cloned()
-    }
-
     fn is_other(&self, key: &ServiceKey, lead: &Lead) -> bool {
         let in_force = self.owners.get(key).and_then(|owner| owner.lead.as_ref());
-        in_force.is_none_or(|old| !Arc::ptr_eq(&old.wish, &lead.wish) || old.main != lead.main)
+        in_force.is_none_or(|old| !Arc::ptr_eq(&old.wish, &lead.wish) || (&old.age, old.main) != (&lead.age, lead.main))
     }
 
     /// Owners are gone, or have these routes and no others.

@@ -18,6 +18,9 @@ pub(super) struct Guards {
 impl Guards {
     /// An owner says these, and no others. Returns the owners that have to look again.
     pub(super) fn set(&mut self, owner: &ServiceKey, said: &[Middleware]) -> HashSet<ServiceKey> {
+        if said.is_empty() && self.said.is_empty() {
+            return HashSet::new();
+        }
         let mut changed = Vec::new();
         let names: Vec<_> = said.iter().map(|middleware| middleware.name.clone()).collect();
         let before = if names.is_empty() { self.said.remove(owner) } else { self.said.insert(owner.clone(), names) };
@@ -48,6 +51,9 @@ impl Guards {
 
     /// The routes of an owner ask for these, and no others.
     pub(super) fn note_asked(&mut self, owner: &ServiceKey, names: Vec<String>) {
+        if names.is_empty() && self.asked.is_empty() {
+            return;
+        }
         for name in self.asked.remove(owner).into_iter().flatten() {
             if let Some(askers) = self.askers.get_mut(&name) {
                 askers.remove(owner);

@@ -2,15 +2,17 @@
 //!
 //! What it says stays in force while the service has no container, so that requests wait for the next one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use divisi_labels::{Exposed, Wish};
 use divisi_model::Slot;
 
+use super::few::Few;
 use crate::compose::ServiceKey;
 use crate::entry::Age;
+use crate::hash::{Map, Set};
 
 /// A Compose service, or a container that is none of Compose's.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub(super) struct Owner {
     /// Its name in the routing table.
     pub(super) id: Arc<str>,
     /// Its containers whose labels are understood.
-    members: BTreeMap<Age, Member>,
+    members: Few<Age, Member>,
     /// Whose labels are in force.
     pub(super) lead: Option<Lead>,
     /// The routes that it has.
@@ -60,7 +62,7 @@ impl Owner {
     fn new(key: &ServiceKey) -> Self {
         let id = key.to_string().into();
         let (routes, streams) = (Vec::new(), Vec::new());
-        Self { id, members: BTreeMap::new(), lead: None, routes, streams, forget_at: None }
+        Self { id, members: Few::default(), lead: None, routes, streams, forget_at: None }
     }
 
     /// Whether somebody has asked for a route of it.
@@ -79,25 +81,42 @@ impl Owner {
     }
 
     /// Whose labels are to be in force.
-    pub(super) fn elect(&self) -> Option<&Lead> {
+    fn elect(&self) -> Option<&Lead> {
         let ready = self.members.values().rev().find(|member| member.is_ready);
-        ready.or_else(|| self.members.values().next_back()).map(|member| &member.lead)
+        ready.map(|member| &member.lead).or_else(|| self.newest())
+    }
+
+    /// The same, or whose were in force, where nobody is there.
+    pub(super) fn in_force(&self) -> Option<&Lead> {
+        self.elect().or(self.lead.as_ref())
+    }
+
+    /// The newest of its containers.
+    pub(super) fn newest(&self) -> Option<&Lead> {
+        self.members.last().map(|(_, member)| &member.lead)
     }
 }
 
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    by_key: HashMap<ServiceKey, Owner>,
-    /// Those whose words are to be looked at again.
-    dirty: BTreeSet<ServiceKey>,
-    again: HashSet<ServiceKey>,
+    by_key: Map<ServiceKey, Owner>,
+    /// Those whose words are to be looked at again, some of them several times.
+    dirty: Vec<ServiceKey>,
+    again: Set<ServiceKey>,
+    /// Services of which every route is to be looked at again, whose ever it is.
+    again_at: HashSet<Slot>,
     forgets: BTreeSet<(Instant, ServiceKey)>,
     /// Those with a route that somebody has asked for.
     asked: BTreeSet<ServiceKey>,
 }
 
 impl Owners {
+    /// There will be about so many.
+    pub(super) fn expect(&mut self, count: usize) {
+        self.by_key.reserve(count.saturating_sub(self.by_key.len()));
+    }
+
     /// One of them.
     pub(super) fn get(&self, key: &ServiceKey) -> Option<&Owner> {
         self.by_key.get(key)
@@ -141,7 +160,7 @@ impl Owners {
         }
         let is_ready = owner.members.get(&lead.age).is_some_and(|member| member.is_ready);
         owner.members.insert(lead.age.clone(), Member { lead, is_ready });
-        self.dirty.insert(key.clone());
+        self.dirty.push(key.clone());
     }
 
     /// A container has ended, or says nothing any more.
@@ -155,7 +174,7 @@ impl Owners {
             owner.forget_at = Some(at);
             self.forgets.insert((at, key.clone()));
         } else {
-            self.dirty.insert(key.clone());
+            self.dirty.push(key.clone());
         }
     }
 
@@ -163,40 +182,42 @@ impl Owners {
     pub(super) fn set_ready(&mut self, key: &ServiceKey, age: &Age, is_ready: bool) {
         let Some(member) = self.by_key.get_mut(key).and_then(|owner| owner.members.get_mut(age)) else { return };
         if std::mem::replace(&mut member.is_ready, is_ready) != is_ready {
-            self.dirty.insert(key.clone());
+            self.dirty.push(key.clone());
         }
     }
 
     /// What it says means something else by now.
     pub(super) fn touch(&mut self, key: &ServiceKey) {
         if self.by_key.contains_key(key) {
-            self.dirty.insert(key.clone());
             self.again.insert(key.clone());
         }
     }
 
     /// What is said of routes to that service may mean something else by now.
     pub(super) fn touch_all_at(&mut self, slot: Slot) {
-        let leads = |owner: &Owner| owner.routes.iter().any(|route| route.slot == slot);
-        let meant: Vec<_> = self.by_key.iter().filter(|(_, owner)| leads(owner)).map(|(key, _)| key.clone()).collect();
-        self.dirty.extend(meant.iter().cloned());
-        self.again.extend(meant);
+        self.again_at.insert(slot);
     }
 
     /// What any of them says may mean something else by now.
     pub(super) fn touch_all(&mut self) {
-        self.dirty.extend(self.by_key.keys().cloned());
         self.again.extend(self.by_key.keys().cloned());
     }
 
     /// Those whose words mean something else by now, even if they are the same.
-    pub(super) fn take_again(&mut self) -> HashSet<ServiceKey> {
-        std::mem::take(&mut self.again)
+    pub(super) fn take_again(&mut self) -> Set<ServiceKey> {
+        let mut again = std::mem::take(&mut self.again);
+        let slots = std::mem::take(&mut self.again_at);
+        if !slots.is_empty() {
+            // Whoever leads there is not written down. Looking at all of them once is enough, for however many services.
+            let leads = |owner: &Owner| owner.routes.iter().any(|route| slots.contains(&route.slot));
+            again.extend(self.by_key.iter().filter(|(_, owner)| leads(owner)).map(|(key, _)| key.clone()));
+        }
+        again
     }
 
     /// Those whose words are to be looked at again.
     pub(super) fn take_dirty(&mut self) -> Vec<ServiceKey> {
-        std::mem::take(&mut self.dirty).into_iter().collect()
+        std::mem::take(&mut self.dirty)
     }
 
     /// When [`expire`](Self::expire) has something to do.
@@ -209,7 +230,6 @@ impl Owners {
         let mut gone = Vec::new();
         while self.due().is_some_and(|at| at <= now) {
             let Some((_, key)) = self.forgets.pop_first() else { break };
-            self.dirty.remove(&key);
             self.again.remove(&key);
             if let Some(owner) = self.by_key.remove(&key) {
                 self.asked.remove(&key);

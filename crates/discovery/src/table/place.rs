@@ -25,7 +25,7 @@ pub(super) struct Stake {
     pub(super) speech: Arc<Speech>,
     /// So far only our own labels have said it.
     pub(super) is_native: bool,
-    pub(super) spec: Spec,
+    pub(super) spec: Arc<Spec>,
     pub(super) terms: Terms,
     /// Somebody has asked for it.
     pub(super) is_asked: bool,
@@ -68,9 +68,7 @@ impl Table {
                 if served.set_terms(age, &stake.terms) {
                     self.owners.touch_all_at(*slot);
                 }
-                let is_plain = stake.spec == *self.spec;
-                let spec = if is_plain { Arc::clone(&self.spec) } else { Arc::new(stake.spec) };
-                served.want(age.clone(), spec);
+                served.want(age.clone(), stake.spec);
             }
             self.services.touch(*slot);
         }
@@ -142,14 +140,14 @@ impl Table {
                 // Our own labels are on top of what other languages say, and so they are in both.
                 Some(known) => {
                     known.port = known.port.or(service.port);
-                    known.spec = service.spec.clone();
+                    known.spec = shared(&service.spec, &self.spec);
                     if known.is_native {
-                        (known.speech, known.is_native) = (Arc::new(service.speech.clone()), false);
+                        (known.speech, known.is_native) = (shared(&service.speech, &self.speech), false);
                     }
                 }
                 None => {
-                    let (port, speech) = (service.port, Arc::new(service.speech.clone()));
-                    let (spec, terms) = (service.spec.clone(), terms(service));
+                    let (port, speech) = (service.port, shared(&service.speech, &self.speech));
+                    let (spec, terms) = (shared(&service.spec, &self.spec), terms(service));
                     let is_native = service.dialect == Dialect::Native;
                     stakes.push(Stake { key, port, speech, is_native, spec, terms, is_asked: true });
                 }
@@ -161,9 +159,9 @@ impl Table {
         let is_open = self.is_home(key) && !is_tcp && !matches!(wish.exposed, Exposed::No(_));
         if stakes.is_empty() && (is_meant || is_open) {
             let main = wish.services.iter().find(|service| service.dialect == Dialect::Native);
-            let (port, speech) = main.map(|main| (main.port, main.speech.clone())).unwrap_or_default();
-            let (key, spec, terms) = (Key::main(key), wish.spec.clone(), Terms::default());
-            let speech = Arc::new(speech);
+            let port = main.and_then(|main| main.port);
+            let speech = main.map_or_else(|| Arc::clone(&self.speech), |main| shared(&main.speech, &self.speech));
+            let (key, spec, terms) = (Key::main(key), shared(&wish.spec, &self.spec), Terms::default());
             stakes.push(Stake { key, port, speech, is_native: true, spec, terms, is_asked: is_meant });
         }
         stakes.extend(self.stream_stakes(entry, wish));
@@ -179,7 +177,7 @@ impl Table {
         let known = lead.and_then(|lead| self.services.get(lead.main)).map(|served| served.key.clone());
         let is_expected = self.is_home(key) || self.is_fallback(key);
         let key = known.or_else(|| is_expected.then(|| Key::main(key)));
-        let (spec, terms) = ((*self.spec).clone(), Terms::default());
+        let (spec, terms) = (Arc::clone(&self.spec), Terms::default());
         let speech = lead.zip(key.as_ref()).map(|(lead, key)| self.speech_of(entry, lead, key)).unwrap_or_default();
         let stake = |key| Stake { key, port: None, speech, is_native: true, spec, terms, is_asked: false };
         key.map(stake).into_iter().collect()
@@ -215,6 +213,11 @@ impl Table {
     pub(super) fn is_fallback(&self, key: &ServiceKey) -> bool {
         self.chosen.as_ref() == Some(key)
     }
+}
+
+/// What is wanted, as most want it or as a copy.
+fn shared<T: Clone + PartialEq>(wanted: &T, usual: &Arc<T>) -> Arc<T> {
+    if *wanted == **usual { Arc::clone(usual) } else { Arc::new(wanted.clone()) }
 }
 
 fn terms(service: &ServiceSpec) -> Terms {

@@ -25,8 +25,6 @@ impl Table {
         dirty.dedup();
         for id in &dirty {
             self.understand(id, now);
-        }
-        for id in &dirty {
             self.place(id, now);
         }
         // A replica is made as its service wants it, so that is settled first.

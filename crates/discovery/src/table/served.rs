@@ -1,12 +1,13 @@
 //! A service that gets requests: what is known of it beyond the rows of its replicas.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use divisi_model::{Name, Replica, Service, Spec};
 use tracing::{info, warn};
 
+use super::few::Few;
 use crate::compose::ServiceKey;
 use crate::container::ContainerId;
 use crate::entry::{Age, Entry};
@@ -53,13 +54,13 @@ pub(super) struct Served {
     /// As it was last published, or will be next.
     service: Arc<Service>,
     /// Its ready replicas, by number.
-    ready: BTreeMap<(u32, ContainerId), Arc<Replica>>,
+    ready: Few<(u32, ContainerId), Arc<Replica>>,
     /// What its containers' labels want of it.
-    wanted: BTreeMap<Age, Arc<Spec>>,
+    wanted: Few<Age, Arc<Spec>>,
     /// What they say of the routes that lead to it, in the words of the newest.
     terms: (Option<Age>, Terms),
     /// The numbers of its containers, those that are expected back as well.
-    numbers: BTreeMap<u32, Presence>,
+    numbers: Few<u32, Presence>,
     /// The latter, by when they are given up.
     missed: BTreeSet<(Instant, u32)>,
     /// Whether numbers came or went since the last snapshot.
@@ -83,7 +84,7 @@ pub(super) struct Terms {
 }
 
 /// Whether there is anybody with a number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Presence {
     live: usize,
     /// Until when it is expected back; None while it runs.
@@ -92,14 +93,14 @@ struct Presence {
 
 impl Served {
     /// A service of which no container is known yet, and of which `spec` is wanted until its containers say more.
-    pub(super) fn new(key: Key, spec: Spec, tuning: &Tuning, now: Instant) -> Self {
+    pub(super) fn new(key: Key, spec: Arc<Spec>, tuning: &Tuning, now: Instant) -> Self {
         Self {
             service: Arc::new(Service::of(key.title(), spec)),
             key,
-            ready: BTreeMap::new(),
-            wanted: BTreeMap::new(),
+            ready: Few::default(),
+            wanted: Few::default(),
             terms: (None, Terms::default()),
-            numbers: BTreeMap::new(),
+            numbers: Few::default(),
             missed: BTreeSet::new(),
             is_renumbered: false,
             live: 0,
@@ -142,13 +143,17 @@ impl Served {
     /// A container of it runs.
     pub(super) fn arrive(&mut self, number: u32) {
         self.live += 1;
-        let presence = self.numbers.entry(number).or_insert_with(|| {
-            self.is_renumbered = true;
-            Presence::default()
-        });
-        presence.live += 1;
-        if let Some(until) = presence.until.take() {
-            self.missed.remove(&(until, number));
+        match self.numbers.get_mut(&number) {
+            Some(presence) => {
+                presence.live += 1;
+                if let Some(until) = presence.until.take() {
+                    self.missed.remove(&(until, number));
+                }
+            }
+            None => {
+                self.is_renumbered = true;
+                self.numbers.insert(number, Presence { live: 1, until: None });
+            }
         }
         self.forget_at = None;
         if self.service.is_forgotten() {
@@ -190,8 +195,10 @@ impl Served {
         self.ready.remove(&(entry.identity.number, Arc::clone(&entry.container.id))).is_some()
     }
 
-    /// The labels of a container of that age want `spec`.
+    /// The labels of a container of that age want `spec`. Replicas mostly want the same, and then it is kept once.
     pub(super) fn want(&mut self, age: Age, spec: Arc<Spec>) {
+        let known = self.service.spec();
+        let spec = if *known == spec { Arc::clone(known) } else { spec };
         self.wanted.insert(age, spec);
     }
 
@@ -207,17 +214,19 @@ impl Served {
         }
         self.terms.0 = Some(age.clone());
         let is_news = self.terms.1 != *terms;
-        self.terms.1 = terms.clone();
+        if is_news {
+            self.terms.1 = terms.clone();
+        }
         is_news
     }
 
     /// Does what the labels of the newest container want. Returns whose that is, if it is something new.
     pub(super) fn adopt(&mut self) -> Option<ContainerId> {
-        let (age, spec) = self.wanted.last_key_value()?;
+        let (age, spec) = self.wanted.last()?;
         if spec == self.service.spec() {
             return None;
         }
-        self.service = Arc::new(self.service.with_spec(Spec::clone(spec)));
+        self.service = Arc::new(self.service.with_spec(Arc::clone(spec)));
         Some(Arc::clone(&age.2))
     }
 

@@ -1,6 +1,6 @@
 //! All services that get requests, each in its slot.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use divisi_model::{Replica, Service, Slot, Spec};
 
 use super::served::{Key, Served};
 use crate::container::ContainerId;
+use crate::hash::Map;
 use crate::settings::Tuning;
 
 /// All services that get requests, each in its slot, which another one may get when it is gone.
@@ -16,34 +17,45 @@ pub(super) struct Services {
     slots: Vec<Option<Served>>,
     /// As they were last published.
     current: Vec<Option<Arc<Service>>>,
-    by_key: HashMap<Key, Slot>,
+    by_key: Map<Key, Slot>,
     free: Vec<Slot>,
     /// Those that are to be published anew.
     touched: BTreeSet<Slot>,
     /// When whose [`Served::expire`] has something to do.
     dues: BTreeSet<(Instant, Slot)>,
-    due_of: HashMap<Slot, Instant>,
+    due_of: Vec<Option<Instant>>,
 }
 
 impl Services {
+    /// There will be about so many.
+    pub(super) fn expect(&mut self, count: usize) {
+        let more = count.saturating_sub(self.by_key.len());
+        self.slots.reserve(more);
+        self.current.reserve(more);
+        self.due_of.reserve(more);
+        self.by_key.reserve(more);
+    }
+
     /// The slot of a service, if there is such a service.
     pub(super) fn slot(&self, key: &Key) -> Option<Slot> {
         self.by_key.get(key).copied()
     }
 
     /// The slot of a service, which is made if there is none.
-    pub(super) fn slot_or_new(&mut self, key: &Key, spec: &Spec, tuning: &Tuning, now: Instant) -> Slot {
+    pub(super) fn slot_or_new(&mut self, key: &Key, spec: &Arc<Spec>, tuning: &Tuning, now: Instant) -> Slot {
         if let Some(slot) = self.slot(key) {
             return slot;
         }
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.current.push(None);
+            self.due_of.push(None);
             Slot(self.slots.len() - 1)
         });
-        self.slots[slot.0] = Some(Served::new(key.clone(), spec.clone(), tuning, now));
+        self.slots[slot.0] = Some(Served::new(key.clone(), Arc::clone(spec), tuning, now));
         self.by_key.insert(key.clone(), slot);
-        self.touch(slot);
+        // Most are given a container next, and are due for nothing then; the others are noted when they are published.
+        self.touched.insert(slot);
         slot
     }
 
@@ -65,11 +77,12 @@ impl Services {
     /// The service in a slot is another one than was published.
     pub(super) fn touch(&mut self, slot: Slot) {
         self.touched.insert(slot);
+        self.note_due(slot);
+    }
+
+    fn note_due(&mut self, slot: Slot) {
         let due = self.get(slot).and_then(Served::due);
-        let before = match due {
-            Some(due) => self.due_of.insert(slot, due),
-            None => self.due_of.remove(&slot),
-        };
+        let before = std::mem::replace(&mut self.due_of[slot.0], due);
         if before != due {
             self.dues.extend(due.map(|due| (due, slot)));
             if let Some(before) = before {
@@ -129,6 +142,7 @@ impl Services {
     /// All services as they are now.
     pub(super) fn publish(&mut self) -> Vec<Option<Arc<Service>>> {
         for slot in std::mem::take(&mut self.touched) {
+            self.note_due(slot);
             self.current[slot.0] = self.slots[slot.0].as_mut().map(Served::publish);
         }
         self.current.clone()

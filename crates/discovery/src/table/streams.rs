@@ -31,7 +31,7 @@ impl Table {
                 port: service.port,
                 speech: Arc::new(service.speech.clone()),
                 is_native: service.dialect == Dialect::Native,
-                spec: service.spec.clone(),
+                spec: Arc::new(service.spec.clone()),
                 terms: Terms::default(),
                 is_asked: true,
             })

@@ -125,6 +125,9 @@ fn both<'a>(first: Vec<Key<'a>>, second: Vec<Key<'a>>) -> Vec<Key<'a>> {
 }
 
 fn drop_repeated(keys: &mut Vec<Key<'_>>) {
+    if keys.len() < 2 {
+        return;
+    }
     let mut seen = std::collections::HashSet::with_capacity(keys.len());
     keys.retain(|key| seen.insert(*key));
 }

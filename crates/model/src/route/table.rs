@@ -87,7 +87,7 @@ impl RoutingTable {
         let mut pointers: Vec<_> = replaced.iter().map(|route| Arc::as_ptr(route)).collect();
         pointers.sort_unstable();
 
-        let mut touched: HashMap<HostKey<'_>, Vec<Placed<'_>>> = HashMap::new();
+        let mut touched: HashMap<HostKey<'_>, Vec<Placed<'_>>> = HashMap::with_capacity(routes.len());
         for key in replaced.iter().flat_map(|route| keys(route.rule())) {
             touched.entry(key.host).or_default();
         }
@@ -220,7 +220,7 @@ impl<'a> Changes<'a> {
 
 /// The containers of these routes, each with its own.
 fn owners(routes: &[Arc<Route>]) -> Vec<Arc<Owner>> {
-    let mut owned: HashMap<&Arc<str>, Vec<Arc<Route>>> = HashMap::new();
+    let mut owned: HashMap<&Arc<str>, Vec<Arc<Route>>> = HashMap::with_capacity(routes.len());
     for route in routes {
         owned.entry(&route.origin().id).or_default().push(Arc::clone(route));
     }
