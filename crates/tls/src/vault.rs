@@ -1,12 +1,12 @@
 //! The cell in which certificates are published and chosen: few write, any number read, and nobody waits.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoClientAuth;
 use rustls::{Error, ServerConfig};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::certificate::{self, CertificateError};
 use crate::challenges::{self, Challenges, PROTOCOL};
@@ -63,7 +63,12 @@ pub struct Vault {
     upstreams: Upstreams,
     root: ArcSwapOption<String>,
     news: watch::Sender<()>,
+    demands: mpsc::Sender<Box<str>>,
+    demanded: Mutex<Option<mpsc::Receiver<Box<str>>>>,
 }
+
+/// Most names that wait to be signed. Who finds no place asks again when others were.
+const DEMANDS: usize = 64;
 
 impl Vault {
     /// A vault with nothing in it. Whoever comes before the first [`publish`](Self::publish) waits.
@@ -75,6 +80,7 @@ impl Vault {
         let resolver = Arc::new(Resolver { ring: Arc::clone(&ring) });
         let challenges = Arc::new(Challenges::default());
         let (news, _) = watch::channel(());
+        let (demands, demanded) = mpsc::channel(DEMANDS);
         Ok(Arc::new(Self {
             ring,
             open: Configs::new(Arc::new(NoClientAuth), Arc::clone(&resolver))?,
@@ -84,6 +90,8 @@ impl Vault {
             upstreams: Upstreams::new(news.clone())?,
             root: ArcSwapOption::empty(),
             news,
+            demands,
+            demanded: Mutex::new(Some(demanded)),
         }))
     }
 
@@ -119,6 +127,11 @@ impl Vault {
         match name.as_deref() {
             Some(name) if ring.own(name).is_none() && ring.is_coming(name) => Choice::Soon,
             name if ring.find(name).is_some() => serve(),
+            Some(name) if ring.is_on_demand(name) => {
+                // Where there is no place now, there is when the next certificates are there, and all are asked again.
+                let _ = self.demands.try_send(name.into());
+                Choice::Soon
+            }
             _ => Choice::Refuse,
         }
     }
@@ -129,6 +142,11 @@ impl Vault {
             Some(name) if certificates.contains_key(name) => Choice::Challenge(Arc::clone(&self.challenge)),
             _ => Choice::Refuse,
         }
+    }
+
+    /// The names for which somebody waits, among those of [`Keyring::on_demand`]. There is one who signs: None for the second.
+    pub fn demanded(&self) -> Option<mpsc::Receiver<Box<str>>> {
+        self.demanded.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Tells of changes. Subscribe first and [`choose`](Self::choose) second, or the change may come between.
