@@ -95,10 +95,15 @@ impl Local {
         }
         match Self::kept(&folder.join(FILE), now) {
             Err(problem @ (LocalError::File { .. } | LocalError::Content { .. })) => {
+                let advice = match problem {
+                    LocalError::File { .. } => {
+                        "; mount a volume there that divisi's user may write to, or name another (--data)"
+                    }
+                    _ => "",
+                };
                 warn!(
-                    "the local authority is not kept, so each start of divisi has another one, which nobody trusts: {problem}; \
-                     mount a volume at {}, or name another folder (--data)",
-                    folder.display()
+                    "the local authority is not kept, so each start of divisi has another one, which nobody trusts: \
+                     {problem}{advice}"
                 );
                 Self::made(now).map(|(local, _)| local)
             }

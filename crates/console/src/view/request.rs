@@ -83,7 +83,7 @@ fn shown(ring: &Keyring, asking: &Asking) -> Option<String> {
         }
         Some(default) => format!("TLS: {name} has no certificate, so clients are shown {}{problem}", default.source()),
         None if ring.is_on_demand(&key) => {
-            format!("TLS: the local authority signs for {name} when somebody asks for it")
+            format!("TLS: the local authority signs for {name} when somebody asks for it{problem}")
         }
         None => format!(
             "TLS: {name} has no certificate, so a client whose TLS ends here is turned away before it can ask (unrecognized_name)\
