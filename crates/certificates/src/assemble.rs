@@ -59,7 +59,7 @@ pub(crate) fn lay_brought(ring: &mut Keyring, brought: &Brought, wanted: &BTreeS
             }
         }
     }
-    for name in wanted.iter().filter(|names| brought.is_coming(names)).flatten() {
+    for name in wanted.iter().filter(|names| brought.is_coming(names)).chain(&brought.demanded).flatten() {
         if ring.own(name).is_none() {
             ring.coming.insert(Arc::clone(name));
         }

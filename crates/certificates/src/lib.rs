@@ -17,11 +17,13 @@
 //! | [`private`] | which names are nobody else's |
 //! | [`store`] | writes files so that nobody sees half of one |
 //! | [`orders`] | what ACME is asked for, and what it brings |
+//! | [`acme`] | plugs the room of ACME in there |
 //! | `assemble` | who gets which certificate (pure) |
 //! | `keeper` | the one task that does all this |
 //!
 //! For each host the first that there is: a file, what ACME brought, the local authority, a file that has expired.
 
+pub mod acme;
 mod assemble;
 mod authorities;
 mod disk;

@@ -23,6 +23,8 @@ pub struct Orders {
 pub(crate) struct Brought {
     pub(crate) certificates: BTreeMap<NameSet, Arc<Certificate>>,
     pub(crate) coming: BTreeMap<NameSet, bool>,
+    /// Those that no route has, and that are on their way because somebody was asked.
+    pub(crate) demanded: BTreeSet<NameSet>,
     pub(crate) problems: BTreeMap<NameSet, Arc<str>>,
 }
 
@@ -68,6 +70,17 @@ impl Orders {
         });
     }
 
+    /// Whether the first certificate for these names, which no route has, is on its way.
+    pub fn coming_on_demand(&self, names: &NameSet, is_coming: bool) {
+        self.change(|brought| {
+            if is_coming {
+                brought.demanded.insert(names.clone());
+            } else {
+                brought.demanded.remove(names);
+            }
+        });
+    }
+
     /// What keeps the certificate for these names from being had or renewed; None where nothing does any more.
     pub fn problem(&self, names: &NameSet, problem: Option<&str>) {
         self.change(|brought| match problem {
@@ -80,7 +93,8 @@ impl Orders {
     pub(crate) fn want(&self, wanted: BTreeSet<NameSet>) {
         let mut brought = self.lock();
         brought.coming.retain(|names, _| wanted.contains(names));
-        brought.problems.retain(|names, _| wanted.contains(names));
+        // Of some of the names that share a certificate, too.
+        brought.problems.retain(|names, _| wanted.iter().any(|wanted| names.is_subset(wanted)));
         drop(brought);
         self.wanted.send_if_modified(|last| {
             let is_other = **last != wanted;

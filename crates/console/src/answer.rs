@@ -63,7 +63,7 @@ async fn tell(sources: &Sources, path: &str, query: &str) -> Answer {
         "/metrics" => measured(sources).await,
         "/api/snapshot" => {
             let world = sources.world().await;
-            json(StatusCode::OK, &snapshot::snapshot(&world, sources.published.engine(), sources.version))
+            json(StatusCode::OK, &snapshot::snapshot(&world, &sources.published, sources.version))
         }
         "/api/explain" => explain(sources, query).await,
         "/api/ca" => match sources.vault.root() {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use divisi_model::meter::BOUNDS;
+use divisi_model::tcp::{Ending, Streams};
 use divisi_model::{Health, Published, Readiness, Service};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text};
@@ -52,6 +53,7 @@ impl Collector for Scrape {
         let groups = self.world.groups();
         services(&mut page, &groups)?;
         replicas(&mut page, &groups)?;
+        streams(&mut page, &groups)?;
         self.clients(&mut page)?;
         self.changes(&mut page)
     }
@@ -174,6 +176,36 @@ fn services(page: &mut Page<'_>, groups: &[Group<'_>]) -> fmt::Result {
     Ok(())
 }
 
+/// Name, help, and where the number of connections of TCP is read.
+type OfStreams = (&'static str, &'static str, fn(&Streams) -> u64);
+
+/// Connections of TCP, of services that have had any.
+fn streams(page: &mut Page<'_>, groups: &[Group<'_>]) -> fmt::Result {
+    let counted = groups.iter().map(|group| (of(group.service), group.service.state().streams().read()));
+    let counted: Vec<_> = counted.filter(|(_, streams)| *streams != Streams::default()).collect();
+    if counted.is_empty() {
+        return Ok(());
+    }
+    let help = "Connections of TCP that have ended: complete, broken off, or never served";
+    let mut family = page.family("tcp_connections", help, Counter)?;
+    for ([project, service], streams) in &counted {
+        for (ending, count) in Ending::ALL.into_iter().zip(streams.endings) {
+            family.counter(&[*project, *service, ("ending", ending.name())], count as f64)?;
+        }
+    }
+    let rows: [OfStreams; 2] = [
+        ("tcp_received_bytes", "Bytes of such connections from clients", |streams| streams.received),
+        ("tcp_sent_bytes", "Bytes of such connections to clients", |streams| streams.sent),
+    ];
+    for (name, help, read) in rows {
+        let mut family = page.family(name, help, Counter)?;
+        for (labels, streams) in &counted {
+            family.counter(labels, read(streams) as f64)?;
+        }
+    }
+    Ok(())
+}
+
 /// One series per replica.
 fn replicas(page: &mut Page<'_>, groups: &[Group<'_>]) -> fmt::Result {
     let rows: [OfReplica; 4] = [
@@ -281,6 +313,11 @@ impl Scrape {
             ("engine_losses", "How often the Docker Engine was lost", Counter, losses),
         ] {
             page.single(name, help, kind, value)?;
+        }
+        let refused = self.published.listening().refused();
+        if refused > 0 {
+            let help = "Connections that were refused before it was known which service they are for";
+            page.single("connections_refused", help, Counter, Some(refused as f64))?;
         }
         let mut build = page.family("build_info", "What runs here", Gauge)?;
         build.gauge(&[("version", self.version)], 1.0)

@@ -15,6 +15,7 @@ mod served;
 mod services;
 mod settle;
 mod sight;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod understand;
@@ -25,6 +26,7 @@ use std::time::Instant;
 
 use divisi_labels::{Reader, StickyKey};
 use divisi_model::route::RoutingTable;
+use divisi_model::tcp::Ports;
 use divisi_model::{Readiness, Replica, ReplicaId, Slot, Spec, Unrouted};
 
 use self::answers::Listing;
@@ -90,6 +92,8 @@ pub(crate) struct Table {
     owners: Owners,
     guards: Guards,
     routes: RoutingTable,
+    /// The ports that are open for TCP.
+    ports: Arc<Ports>,
     fallback: Result<Slot, Unrouted>,
     /// Whether that was told.
     is_followed: bool,
@@ -127,6 +131,7 @@ impl Table {
             owners: Owners::default(),
             guards: Guards::default(),
             routes: RoutingTable::default(),
+            ports: Arc::default(),
             fallback: Err(Unrouted::unknown("nothing is known yet")),
             is_followed: false,
             deadlines: BTreeSet::new(),

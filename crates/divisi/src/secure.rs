@@ -1,6 +1,7 @@
 //! What is decided of TLS before the first connection: where it listens, if it does, and where certificates come from.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 use tracing::warn;
 
@@ -14,26 +15,41 @@ pub(crate) struct Prepared {
     pub(crate) listen: Option<SocketAddr>,
     /// Where certificates come from. Without TLS for clients only the authorities of replicas are read.
     pub(crate) certificates: divisi_certificates::Settings,
+    /// How those are ordered that nobody else has; None where none are.
+    pub(crate) acme: Option<divisi_acme::Settings>,
 }
 
 /// Decides.
 ///
 /// # Errors
-/// The user wants TLS, and nobody can listen there.
+/// The user wants TLS, and nobody can listen there; or names roots of an authority that are none.
 pub(crate) fn prepare(settings: &Secure) -> Result<Prepared, StartError> {
     let listen = listen(settings)?;
     if listen.is_none() {
-        return Ok(Prepared { listen, certificates: divisi_certificates::Settings::default() });
+        if settings.acme.is_wanted() {
+            warn!("no certificates are ordered: nobody listens by TLS who could use them");
+        }
+        return Ok(Prepared { listen, certificates: divisi_certificates::Settings::default(), acme: None });
     }
+    let unfit =
+        |source| StartError::AcmeRoots { path: settings.acme.roots().map(Path::to_owned).unwrap_or_default(), source };
+    let acme = settings.acme.settings(&settings.data.path).map_err(unfit)?;
     warn_missing(&settings.certificates, "certificates", "no certificates are read from files until it is");
     warn_missing(&settings.data, "data", "what should outlive divisi does not");
+    if acme.is_some() && !settings.data.path.is_dir() {
+        warn!(
+            "--data {}: there is no such folder; certificates that are ordered are lost with this container, and authorities limit \
+             how many they give: mount a volume there",
+            settings.data.path.display()
+        );
+    }
     let certificates = divisi_certificates::Settings {
         folder: Some(settings.certificates.path.clone()),
         data: Some(settings.data.path.clone()),
         local_authority: settings.local_authority,
-        acme: false,
+        acme: acme.is_some(),
     };
-    Ok(Prepared { listen, certificates })
+    Ok(Prepared { listen, certificates, acme })
 }
 
 fn listen(settings: &Secure) -> Result<Option<SocketAddr>, StartError> {

@@ -3,6 +3,7 @@
 use std::env;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -20,7 +21,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 use crate::log;
-use crate::secure;
+use crate::secure::{self, Prepared};
 use crate::settings::{HostPort, Routing, Serve, Upstream, strangers};
 use crate::signals::Signals;
 use crate::version::VERSION;
@@ -48,6 +49,14 @@ pub(crate) enum StartError {
         addr: HostPort,
         /// Why.
         source: io::Error,
+    },
+    /// The authority that certificates are ordered from cannot be verified.
+    #[error("--acme-roots {}: {source}", .path.display())]
+    AcmeRoots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: divisi_acme::RootsError,
     },
     /// The machine gives no random numbers, or something else that TLS needs.
     #[error("cannot prepare TLS: {0}")]
@@ -109,6 +118,7 @@ fn start(settings: Serve) -> Result<Running, StartError> {
             public_tls_port: settings.secure.public_port,
             workers,
             trust: settings.trust,
+            proxy_protocol: settings.proxy_protocol,
             replica_header: settings.replica_header,
             limits: settings.limits,
             ..divisi_proxy::Settings::at(listen)
@@ -121,7 +131,7 @@ fn start(settings: Serve) -> Result<Running, StartError> {
     let tls = running.tls_addr().map(|addr| format!(", by TLS on {addr}")).unwrap_or_default();
     info!("divisi {VERSION} listening on {}{tls}, {workers} worker{plural}, {what}", running.local_addr());
     let console = settings.console.and_then(|addr| Some((open_console(&addr)?, addr.host().to_owned())));
-    start_changes(discovery, published, secure.certificates, vault, console, gauges(&running))?;
+    start_changes(discovery, published, secure, vault, console, gauges(&running))?;
     Ok(running)
 }
 
@@ -211,7 +221,7 @@ fn gauges(running: &Running) -> GaugeReader {
 fn start_changes(
     discovery: Option<divisi_discovery::Settings>,
     published: Arc<Published>,
-    certificates: divisi_certificates::Settings,
+    secure: Prepared,
     vault: Arc<Vault>,
     console: Option<(Console, String)>,
     gauges: GaugeReader,
@@ -220,7 +230,9 @@ fn start_changes(
     let health = divisi_health::run(Arc::clone(&published), Arc::clone(&vault));
     let (inquirer, inquiries) = divisi_discovery::inquiry();
     let orders = Arc::new(Orders::default());
-    let certificates = divisi_certificates::run(certificates, Arc::clone(&published), Arc::clone(&vault), orders);
+    let acme = order(secure.acme, &vault, &orders);
+    let certificates =
+        divisi_certificates::run(secure.certificates, Arc::clone(&published), Arc::clone(&vault), orders);
     let told = Arc::clone(&published);
     let console = async move {
         if let Some((console, name)) = console {
@@ -233,9 +245,24 @@ fn start_changes(
         }
     };
     let changes = async move {
-        tokio::join!(discovery, health, certificates, console);
+        tokio::join!(discovery, health, certificates, acme, console);
     };
     thread::Builder::new().name("changes".to_owned()).spawn(move || runtime.block_on(changes)).map(drop)
+}
+
+/// Orders certificates, where that is wanted.
+fn order(
+    settings: Option<divisi_acme::Settings>,
+    vault: &Arc<Vault>,
+    orders: &Arc<Orders>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (vault, orders) = (Arc::clone(vault), Arc::clone(orders));
+    async move {
+        if let Some(settings) = settings {
+            info!("certificates from {} for {}", settings.directory, settings.email);
+            divisi_certificates::acme::run(settings, vault, orders, divisi_acme::Board::default()).await;
+        }
+    }
 }
 
 async fn until_signal(running: Running, mut signals: Signals, stop_timeout: Duration) -> ExitCode {

@@ -10,7 +10,14 @@ use crate::table::TABLE;
 use crate::{nginx_proxy, traefik};
 
 /// Those of which whatever they say is passed over, so that nothing about them can be wrong.
-const NEVER_WRONG: &[&str] = &["swarm.**", "tcp.**", "udp.**", "tls.stores.**"];
+const NEVER_WRONG: &[&str] = &[
+    "swarm.**",
+    "udp.**",
+    "tls.stores.**",
+    "tcp.routers.*.tls.certresolver",
+    "tcp.services.*.loadbalancer.serverstransport",
+    "tcp.services.*.loadbalancer.healthcheck.<>",
+];
 
 /// How often each row is met well and badly.
 #[derive(Default)]
@@ -34,7 +41,7 @@ impl Cases {
 
     fn count(&mut self, label: &str) -> &mut (usize, usize) {
         let row = if let Some(key) = label.strip_prefix(PREFIX) {
-            (Dialect::Native, key.to_owned())
+            (Dialect::Native, with_port(key))
         } else if let Some(row) = traefik::row_of(label) {
             (Dialect::Traefik, row)
         } else {
@@ -42,6 +49,14 @@ impl Cases {
         };
         self.0.entry(row).or_default()
     }
+}
+
+/// A port for TCP stands in the key as a number, and in the table as a word.
+fn with_port(key: &str) -> String {
+    let parts = key.split('.').enumerate();
+    let is_port =
+        |at: usize, part: &str| at == 1 && key.starts_with("tcp.") && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.map(|(at, part)| if is_port(at, part) { "PORT" } else { part }).collect::<Vec<_>>().join(".")
 }
 
 fn add_files(folder: &Path, cases: &mut Cases) {

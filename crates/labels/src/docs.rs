@@ -31,7 +31,7 @@ pub fn text() -> String {
 fn also(row: &Row) -> String {
     match row.of {
         Of::Service { flag, variable, .. } => format!(" [flag: --{flag}] [env: {variable}]"),
-        Of::Container { .. } | Of::Route { .. } => String::new(),
+        Of::Container { .. } | Of::Route { .. } | Of::Port { .. } => String::new(),
     }
 }
 
@@ -44,6 +44,7 @@ pub fn markdown() -> String {
             Of::Service { flag, variable, .. } => format!("`--{flag}` `{variable}`"),
             Of::Container { .. } => "none: each container has its own".to_owned(),
             Of::Route { .. } => "none: each route has its own".to_owned(),
+            Of::Port { .. } => "none: each port has its own".to_owned(),
         };
         // Writing to memory does not fail.
         let _ = writeln!(text, "| `{}` | `{}` | `{}` | {} | {also} |", row.label(), row.default, row.example, row.help);

@@ -28,6 +28,7 @@
 //! | `speech`, `door` | how a container is spoken to; whether requests come inside TLS, and what is wanted then |
 //! | `affinity`, `check`, `limits` | the same for what only services have |
 //! | [`docs`] | the table for people |
+//! | [`stream`] | ports for TCP that is no HTTP |
 //! | [`sticky`] | the signed names in cookies that bring a client back to its replica |
 
 mod affinity;
@@ -48,6 +49,7 @@ mod reading;
 pub mod row;
 mod speech;
 pub mod sticky;
+pub mod stream;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -63,6 +65,7 @@ pub use dialect::{Dialect, Dialects};
 pub use middleware::{Effect, Middleware};
 pub use row::{Care, Of, PREFIX, Row};
 pub use sticky::StickyKey;
+pub use stream::{StreamRoute, StreamService, Streams};
 pub use table::{TABLE, set};
 pub use understand::{Reader, understand};
 pub use verdict::{Outcome, Verdict};

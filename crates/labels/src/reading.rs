@@ -16,6 +16,7 @@ use crate::dialect::Dialect;
 use crate::native::{self, MAIN, OfContainer, OfRoute, Strip};
 use crate::nearest::is_slip_of;
 use crate::row::{Care, Of, PREFIX, Row};
+use crate::stream::{self, Streams};
 use crate::table::TABLE;
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::{RouteSpec, ServiceSpec};
@@ -27,6 +28,7 @@ pub(crate) struct Native {
     pub(crate) container: OfContainer,
     pub(crate) routes: Vec<RouteSpec>,
     pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) streams: Streams,
     /// The label because of which there is no route where one was meant.
     pub(crate) left_out: Option<String>,
     /// A label that guards a route that there is not. Some other one was meant, perhaps.
@@ -48,6 +50,7 @@ pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, b
     let labels: Vec<_> = labels.into_iter().map(|(label, value)| (label, value.trim())).collect();
     let ours = labels.iter().filter_map(|(label, value)| Some((label.strip_prefix(PREFIX)?, *value)));
     let mut ours: BTreeMap<&str, &str> = ours.collect();
+    let about_tcp: BTreeMap<&str, &str> = ours.extract_if(.., |key, _| stream::native::is_about(key)).collect();
     let nearly_ours: BTreeMap<&str, &str> = labels.iter().copied().filter(|(label, _)| is_nearly_ours(label)).collect();
     let mut reader = Reader {
         spec: base.clone(),
@@ -77,7 +80,12 @@ pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, b
         let key = label.split_once('.').map_or("", |(_, key)| key);
         reader.unknown(label, key, value);
     }
-    reader.finish()
+    let read = stream::native::read(&about_tcp, &reader.spec);
+    reader.verdicts.extend(read.verdicts);
+    if let Some(label) = read.left_out {
+        reader.left_out.get_or_insert(label);
+    }
+    Native { streams: read.streams, ..reader.finish() }
 }
 
 /// With a letter wrong in its first word, it is still to be heard of.
@@ -155,6 +163,8 @@ impl<'a> Reader<'a> {
         let (set, care) = match row.of {
             Of::Container { set } => return set(&mut self.container, value),
             Of::Service { set, .. } => return self.set_spec(row, set, value),
+            // Those have been taken out before.
+            Of::Port { .. } => return Err("no such label".to_owned()),
             Of::Route { set, care } => (set, care),
         };
         let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
@@ -228,7 +238,7 @@ impl<'a> Reader<'a> {
                 }
                 Outcome::Wrong { accepted: no_such_label(care), meant: Some(right) }
             }
-            Of::Service { .. } | Of::Container { .. } => {
+            Of::Service { .. } | Of::Container { .. } | Of::Port { .. } => {
                 Outcome::Wrong { accepted: no_such_label(Care::None), meant: Some(row.label()) }
             }
         };
@@ -278,7 +288,8 @@ impl<'a> Reader<'a> {
             }
         }
         let Self { spec, container, verdicts, left_out, stray, .. } = self;
-        Native { spec, container, routes, services, left_out, stray, verdicts }
+        let streams = Streams::default();
+        Native { spec, container, routes, services, streams, left_out, stray, verdicts }
     }
 
     /// What guards a route that there is not might have been meant for another one.

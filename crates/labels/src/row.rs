@@ -3,6 +3,7 @@
 use divisi_model::Spec;
 
 use crate::native::{OfContainer, OfRoute};
+use crate::stream::native::OfPort;
 
 /// What every label begins with.
 pub const PREFIX: &str = "divisi.";
@@ -49,6 +50,13 @@ pub enum Of {
         /// Puts it in its place.
         set: fn(&mut OfRoute, &str) -> Result<(), String>,
     },
+    /// One for each port that is opened for TCP, which only a label can say; its number stands in the key for `PORT`.
+    Port {
+        /// Whether the port would lead elsewhere without it, or be open to more.
+        narrows: bool,
+        /// Puts it in its place.
+        set: fn(&mut OfPort, &str) -> Result<(), String>,
+    },
 }
 
 /// What a route would be without a label that cannot be read.
@@ -72,7 +80,7 @@ impl Row {
     pub fn flag(&self) -> Option<&'static str> {
         match self.of {
             Of::Service { flag, .. } => Some(flag),
-            Of::Container { .. } | Of::Route { .. } => None,
+            Of::Container { .. } | Of::Route { .. } | Of::Port { .. } => None,
         }
     }
 

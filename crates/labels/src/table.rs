@@ -4,6 +4,7 @@ use divisi_model::Spec;
 
 use crate::native::OfRoute;
 use crate::row::{Care, Of, Row};
+use crate::stream::rows;
 use crate::values::{duration, number, put, size, timeout};
 use crate::{affinity, check, door, limits, native, speech};
 
@@ -21,7 +22,7 @@ const fn service(flag: &'static str, variable: &'static str, set: fn(&mut Spec, 
 pub fn set(spec: &mut Spec, flag: &str, text: &str) -> Result<(), String> {
     let named = |row: &Row| match row.of {
         Of::Service { flag: name, set, .. } if name == flag => Some(set),
-        Of::Service { .. } | Of::Container { .. } | Of::Route { .. } => None,
+        Of::Service { .. } | Of::Container { .. } | Of::Route { .. } | Of::Port { .. } => None,
     };
     let set = TABLE.iter().find_map(named).ok_or_else(|| format!("no flag of a service is called --{flag}"))?;
     set(spec, text)
@@ -195,6 +196,11 @@ pub const TABLE: &[Row] = &[
         example: "false",
         of: Of::Container { set: native::enable },
     },
+    rows::TARGET,
+    rows::SNI,
+    rows::TLS,
+    rows::CLIENTS,
+    rows::PRIORITY,
     Row {
         key: "policy",
         value: "POLICY",

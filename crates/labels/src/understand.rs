@@ -6,6 +6,7 @@ use crate::complaint::Said;
 use crate::dialect::{Dialect, Dialects};
 use crate::nginx_proxy;
 use crate::reading::{self, Native};
+use crate::stream::{self, Streams};
 use crate::traefik::{self, Traefik};
 use crate::values::is_off;
 use crate::verdict::{Outcome, Verdict};
@@ -68,10 +69,20 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
         service.spec = reading::spec(ours.iter().copied(), &service.spec);
     }
     wish.services.iter_mut().for_each(|service| spoken.onto(&mut service.speech));
+    for service in &mut wish.streams.services {
+        // How HTTP is spoken says nothing of other protocols.
+        let scheme = service.speech.scheme;
+        spoken.onto(&mut service.speech);
+        service.speech.scheme = scheme;
+        if service.dialect != Dialect::Native {
+            service.spec = stream::spec_of(&reading::spec(ours.iter().copied(), &service.spec));
+        }
+    }
     let many = (wish.routes.len() > MOST_ROUTES).then(|| format!("more than {MOST_ROUTES} routes"));
     if let Some(why) = off.or(stray).or(many) {
         wish.exposed = Exposed::No(why);
         wish.routes.clear();
+        wish.streams = Streams::default();
     }
     bound(&mut wish);
     wish
@@ -112,7 +123,7 @@ fn refused(native: &Native) -> Option<String> {
 
 fn from_native(native: Native) -> Wish {
     let exposed = match native.left_out {
-        _ if !native.routes.is_empty() => Exposed::Yes,
+        _ if !native.routes.is_empty() || !native.streams.is_empty() => Exposed::Yes,
         Some(label) => Exposed::No(label),
         None if native.container.enable == Some(true) => Exposed::Yes,
         None => Exposed::Unsaid,
@@ -124,6 +135,7 @@ fn from_native(native: Native) -> Wish {
         network: native.container.network,
         routes: native.routes,
         services: native.services,
+        streams: native.streams,
         middlewares: Vec::new(),
         verdicts: native.verdicts,
     }
@@ -152,6 +164,7 @@ fn add_traefik(wish: &mut Wish, mut traefik: Traefik) {
     }
     wish.routes.extend(traefik.routes);
     wish.services.extend(traefik.services);
+    wish.streams.extend(traefik.streams);
     wish.middlewares.extend(traefik.middlewares);
     wish.verdicts.extend(traefik.verdicts);
 }

@@ -6,6 +6,7 @@ use divisi_model::{Spec, Speech};
 
 use crate::dialect::Dialect;
 use crate::middleware::Middleware;
+use crate::stream::Streams;
 use crate::verdict::Verdict;
 
 /// What is known of a container before its labels are understood.
@@ -38,6 +39,8 @@ pub struct Wish {
     pub routes: Vec<RouteSpec>,
     /// Which ports of it are services.
     pub services: Vec<ServiceSpec>,
+    /// The ports that it wants open for TCP.
+    pub streams: Streams,
     /// What its routes, and those of other containers, may name.
     pub middlewares: Vec<Middleware>,
     /// What became of each label.

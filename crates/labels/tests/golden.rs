@@ -75,6 +75,10 @@ fn set<'a>(words: &mut Words<'a>, reader: &mut Reader, with: &'a str) {
         "strict" => reader.traefik.strict = true,
         "default-rule" => value.clone_into(&mut reader.traefik.default_rule),
         "entrypoints" => reader.traefik.entrypoints = value.split(',').map(str::to_owned).collect(),
+        "port" => {
+            let (name, port) = value.split_once('=').expect("NAME=PORT");
+            reader.traefik.ports.push((name.to_owned(), port.parse().expect("a port")));
+        }
         _ => panic!("nothing is called {what}"),
     }
 }
@@ -124,6 +128,37 @@ fn spoken(speech: &Speech) -> String {
     speech.server_name.iter().for_each(|name| write!(shown, " named {name}").expect("memory"));
     speech.proxy_header.iter().for_each(|header| write!(shown, " proxy {header:?}").expect("memory"));
     shown
+}
+
+/// What is wanted of TCP, a line each.
+fn streams(wish: &Wish) -> Vec<String> {
+    let mut lines = Vec::new();
+    for route in &wish.streams.routes {
+        let tls = match (route.door.name(), route.passes_tls) {
+            ("secure", true) => " inside TLS, passed on",
+            ("secure", false) => " inside TLS, ended here",
+            _ => "",
+        };
+        let mut shown = format!(
+            "tcp {:?} port {} [{}] {}{tls} -> {:?}",
+            route.name, route.port, route.priority, route.rule, route.service
+        );
+        route.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
+        lines.push(shown);
+    }
+    for service in &wish.streams.services {
+        let port = service.port.map_or_else(|| "auto".to_owned(), |port| port.to_string());
+        let mut shown = format!("tcp service {} {:?} port {port}", service.dialect, service.name);
+        if service.speech.scheme.is_secure() {
+            shown.push_str(" inside TLS");
+        }
+        service.speech.proxy_header.iter().for_each(|header| write!(shown, " header {header:?}").expect("memory"));
+        if service.spec != Spec::default() {
+            write!(shown, " {:?}", service.spec.check.question).expect("memory");
+        }
+        lines.push(shown);
+    }
+    lines
 }
 
 /// With what its middlewares do.
@@ -180,6 +215,7 @@ fn shown(wish: &Wish, reader: &Reader) -> String {
         service.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
         line(shown);
     }
+    streams(wish).into_iter().for_each(&mut line);
     for verdict in &wish.verdicts {
         let (word, label) = (verdict.outcome.word(), &verdict.label);
         line(match &verdict.outcome {

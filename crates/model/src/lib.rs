@@ -4,7 +4,7 @@
 //! request. Nothing in a published snapshot changes but the atomics inside a [`Replica`].
 //!
 //! ```text
-//! Snapshot ── route ──► Slot ──► Service ── pick ──► Lease ──► Replica
+//! Snapshot ── route, or port and route ──► Slot ──► Service ── pick ──► Lease ──► Replica
 //! ```
 //!
 //! | module | job |
@@ -24,6 +24,7 @@
 //! | [`policy`] | how to pick, one algorithm per file |
 //! | [`meter`] | what became of requests, counted |
 //! | [`engine`] | how the change's way stands with the engine |
+//! | [`tcp`] | the ports that labels open, and which service a connection belongs to |
 //! | [`moment`] | time as a number |
 //!
 //! No runtime, no sockets: plain values, tested without either. Time comes as an argument.
@@ -45,6 +46,7 @@ pub mod snapshot;
 pub mod spec;
 pub mod speech;
 pub mod state;
+pub mod tcp;
 mod tried;
 
 pub use alarm::Alarm;

@@ -9,6 +9,7 @@ use crate::engine::EngineState;
 use crate::moment::Moment;
 use crate::route::{Asked, Route, RoutingTable};
 use crate::service::Service;
+use crate::tcp::{Listening, Ports};
 
 /// Where a service stands in its snapshots: always in the same place, which another one gets when it is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +20,7 @@ pub struct Slot(pub usize);
 pub struct Snapshot {
     services: Vec<Option<Arc<Service>>>,
     routes: RoutingTable,
+    ports: Arc<Ports>,
     fallback: Result<Slot, Unrouted>,
     made_at: Moment,
 }
@@ -36,7 +38,12 @@ impl Snapshot {
 
     /// The services by slot, the routes to them, and where requests go for which there is no route.
     pub fn new(services: Vec<Option<Arc<Service>>>, routes: RoutingTable, fallback: Result<Slot, Unrouted>) -> Self {
-        Self { services, routes, fallback, made_at: Moment::now() }
+        Self { services, routes, ports: Arc::default(), fallback, made_at: Moment::now() }
+    }
+
+    /// The same with these ports open for TCP.
+    pub fn with_ports(self, ports: Arc<Ports>) -> Self {
+        Self { ports, ..self }
     }
 
     /// All services that it knows.
@@ -57,6 +64,11 @@ impl Snapshot {
     /// All routes.
     pub fn routes(&self) -> &RoutingTable {
         &self.routes
+    }
+
+    /// The ports that are open for TCP. The same `Arc` as in the last snapshot where nothing about them has changed.
+    pub fn ports(&self) -> &Arc<Ports> {
+        &self.ports
     }
 
     /// Where requests go for which there is no route.
@@ -125,13 +137,15 @@ pub struct Published {
     current: ArcSwap<Snapshot>,
     alarm: Alarm,
     engine: EngineState,
+    listening: Listening,
 }
 
 impl Published {
     /// A cell that starts with `first`.
     pub fn new(first: Snapshot) -> Arc<Self> {
         let current = ArcSwap::from_pointee(first);
-        Arc::new(Self { current, alarm: Alarm::default(), engine: EngineState::default() })
+        let (alarm, engine, listening) = Default::default();
+        Arc::new(Self { current, alarm, engine, listening })
     }
 
     /// The world as it is now. Costs no lock; hold it for one request, not longer.
@@ -168,5 +182,10 @@ impl Published {
     /// How the change's way stands with the engine.
     pub fn engine(&self) -> &EngineState {
         &self.engine
+    }
+
+    /// At which ports the request's way listens.
+    pub fn listening(&self) -> &Listening {
+        &self.listening
     }
 }

@@ -13,6 +13,7 @@ use crate::meter::{Histogram, Meter};
 use crate::moment::Moment;
 use crate::replica::{Health, Replica};
 use crate::spec::{RetryLimits, Spec};
+use crate::tcp::StreamMeter;
 
 /// How many waiting requests each replica gets at once when one of them becomes able to take any.
 const CALLED_AT_ONCE: usize = 4;
@@ -23,6 +24,7 @@ pub struct State {
     name: Name,
     meter: Meter,
     durations: Histogram,
+    streams: StreamMeter,
     /// Attempts beyond the first, ever.
     retries: AtomicU64,
     /// Requests that waited for a replica, ever, and how long all together, in nanoseconds.
@@ -98,6 +100,11 @@ impl State {
     /// How long requests took, from the head to the end of the response.
     pub fn durations(&self) -> &Histogram {
         &self.durations
+    }
+
+    /// Connections of TCP that have ended.
+    pub fn streams(&self) -> &StreamMeter {
+        &self.streams
     }
 
     /// What was counted so far.

@@ -38,11 +38,11 @@ enum Beginning {
     Http2,
 }
 
-/// Serves a client until one of the two sides has had enough.
+/// Serves a client until one of the two sides has had enough. What it has said so far is in `window`.
 ///
 /// What a connection is for most of its life is a request of HTTP/1 that is waited for, so all else is on the heap, as long as it lasts.
-pub(crate) async fn serve(tcp: Tcp, peer: SocketAddr, entrance: Entrance, worker: Rc<Worker>) {
-    let Some((client, mut window)) = Box::pin(arrive(tcp, peer, entrance, &worker)).await else { return };
+pub(crate) async fn serve(tcp: Tcp, window: Window, peer: SocketAddr, entrance: Entrance, worker: Rc<Worker>) {
+    let Some((client, mut window)) = Box::pin(arrive(tcp, window, peer, entrance, &worker)).await else { return };
     match client.identity.speech {
         Speech::Http1 => http1::serve(&client, &mut window, &worker).await,
         Speech::Http2 => Box::pin(http2::serve(client, window, worker)).await,
@@ -50,11 +50,16 @@ pub(crate) async fn serve(tcp: Tcp, peer: SocketAddr, entrance: Entrance, worker
 }
 
 /// Finds out what a client speaks. None where it leaves before, or cannot be served.
-async fn arrive(tcp: Tcp, peer: SocketAddr, entrance: Entrance, worker: &Worker) -> Option<(Client, Window)> {
+async fn arrive(
+    tcp: Tcp,
+    mut window: Window,
+    peer: SocketAddr,
+    entrance: Entrance,
+    worker: &Worker,
+) -> Option<(Client, Window)> {
     let timer = Timer::new(&worker.clock);
-    let mut window = Window::new(&worker.desks.buffers);
     let mut transport = Transport::Tcp(tcp);
-    let mut identity = Identity::new(peer.ip(), worker.settings.trusts(peer.ip()));
+    let mut identity = Identity::new(peer, worker.settings.trusts(peer.ip()));
     timer.rest(worker.settings.limits.head_timeout);
     let mut beginning = begin(&transport, &mut window, &timer, worker.settings.listen_tls.is_some()).await?;
     if beginning == Beginning::Tls {
@@ -76,7 +81,7 @@ async fn arrive(tcp: Tcp, peer: SocketAddr, entrance: Entrance, worker: &Worker)
 
 /// Reads until it is known what a connection begins with; None where it ends before.
 async fn begin(transport: &Transport, window: &mut Window, timer: &Timer, tls: bool) -> Option<Beginning> {
-    while matches!(timer.limit(fill(transport, window)).await, Ok(Ok(1..))) {
+    loop {
         if tls && window.filled().first() == Some(&HANDSHAKE) {
             return Some(Beginning::Tls);
         }
@@ -88,8 +93,10 @@ async fn begin(transport: &Transport, window: &mut Window, timer: &Timer, tls: b
         if !telling.starts_with(window.filled()) {
             return Some(Beginning::Http1);
         }
+        if !matches!(timer.limit(fill(transport, window)).await, Ok(Ok(1..))) {
+            return None;
+        }
     }
-    None
 }
 
 #[cfg(test)]
@@ -99,7 +106,7 @@ mod tests {
     /// An idle connection is its task, and nearly nothing else.
     #[test]
     fn a_connection_that_rests_is_small() {
-        fn size<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
+        fn size<A, B, C, D, E, F: Future>(_: fn(A, B, C, D, E) -> F) -> usize {
             size_of::<F>()
         }
         let bytes = size(serve);

@@ -99,6 +99,7 @@ async fn choose(
 ) -> Option<(Arc<ServerConfig>, Option<Seal>)> {
     let mut news = vault.news();
     timer.hold(SOON);
+    let mut may_ask = true;
     loop {
         news.mark_unchanged();
         let protocols = hello.protocols.iter().map(Vec::as_slice);
@@ -106,11 +107,23 @@ async fn choose(
             Choice::Serve { config, client_authority } => return Some((config, Some(Seal { client_authority }))),
             Choice::Challenge(config) => return Some((config, None)),
             Choice::Soon if matches!(timer.limit(news.changed()).await, Ok(Ok(()))) => {}
+            Choice::Refuse if std::mem::take(&mut may_ask) && may_come(hello, timer, vault).await => {}
             Choice::Soon | Choice::Refuse => {
                 say(transport, &UNRECOGNIZED_NAME);
                 return None;
             }
         }
+    }
+}
+
+/// Whether a name that nobody here has gets a certificate, because somebody was asked who allows it. An ACME authority that looks
+/// at a name asks for none (RFC 8737 3).
+async fn may_come(hello: &Hello, timer: &Timer, vault: &Vault) -> bool {
+    let is_challenge = hello.protocols.iter().any(|protocol| protocol == b"acme-tls/1");
+    let name = hello.name.as_deref().filter(|_| !is_challenge);
+    match name.and_then(|name| vault.ask(name)) {
+        Some(answered) => matches!(timer.limit(answered).await, Ok(Ok(true))),
+        None => false,
     }
 }
 

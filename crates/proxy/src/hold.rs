@@ -61,7 +61,10 @@ async fn stand<S: Source>(
             Ok(Woken::Called) => {}
             Ok(Woken::ClientLeft) => return Err(Error::ClientLeft),
             Err(Elapsed) if search.worker.clock.is_stopping() => return Err(Error::Unheld(Unheld::Stopping)),
-            Err(Elapsed) => return Err(search.at_home(record, |service, _| too_long(service, why, limits.time))?),
+            Err(Elapsed) => {
+                let late = search.at_home(record, |service, _| too_long(service, why, limits.time))?;
+                return Err(Error::Unheld(late));
+            }
         }
         match search.pick(record)? {
             Ok(lease) => return Ok(Some(lease)),
@@ -94,7 +97,7 @@ fn join(service: &Service) -> Result<(Place, HoldLimits), Error> {
     }
 }
 
-fn no_place(service: &Service, why: NoPlace, limits: &HoldLimits) -> Unheld {
+pub(crate) fn no_place(service: &Service, why: NoPlace, limits: &HoldLimits) -> Unheld {
     let name = service.name().to_owned();
     match why {
         NoPlace::Off => Unheld::Off { name, known: service.known() },
@@ -103,10 +106,10 @@ fn no_place(service: &Service, why: NoPlace, limits: &HoldLimits) -> Unheld {
     }
 }
 
-fn too_long(service: &Service, why: NoReplica, time: Duration) -> Error {
+pub(crate) fn too_long(service: &Service, why: NoReplica, time: Duration) -> Unheld {
     let name = service.name().to_owned();
-    Error::Unheld(match (why, service.spec().replica_limit) {
+    match (why, service.spec().replica_limit) {
         (NoReplica::Busy, Some(limit)) => Unheld::Busy { name, time, limit },
         _ => Unheld::TooLong { name, time, known: service.known() },
-    })
+    }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Speech {
 #[derive(Debug)]
 pub(crate) struct Identity {
     peer: IpAddr,
+    /// The port that it comes from.
+    port: u16,
     /// What TLS says of it; None where there is none.
     pub(crate) seal: Option<Seal>,
     pub(crate) speech: Speech,
@@ -39,9 +41,9 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn new(peer: IpAddr, trusted: bool) -> Self {
-        let peer = peer.to_canonical();
-        Self { peer, seal: None, speech: Speech::Http1, is_misled: false, address: peer.to_string(), trusted }
+    pub(crate) fn new(peer: SocketAddr, trusted: bool) -> Self {
+        let (peer, port) = (peer.ip().to_canonical(), peer.port());
+        Self { peer, port, seal: None, speech: Speech::Http1, is_misled: false, address: peer.to_string(), trusted }
     }
 
     /// Whether a request has come inside TLS, here or at a proxy before us that is trusted.
@@ -56,6 +58,11 @@ impl Identity {
     /// The peer's address.
     pub(crate) fn peer(&self) -> IpAddr {
         self.peer
+    }
+
+    /// Where its connection comes from.
+    pub(crate) fn source(&self) -> SocketAddr {
+        SocketAddr::new(self.peer, self.port)
     }
 
     /// The peer's address as text.
@@ -102,11 +109,11 @@ mod tests {
     fn client(peer: &str, fields: &str) -> String {
         let trust = ["10.0.0.0/8", "fd00::/8"].iter().map(|net| net.parse().expect("a network")).collect();
         let settings = Settings { trust, ..Settings::at(SocketAddr::from(([127, 0, 0, 1], 0))) };
-        let peer: IpAddr = peer.parse().expect("an address");
+        let peer = SocketAddr::new(peer.parse().expect("an address"), 4711);
         let mut head = RequestHead::default();
         let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         head.parse(text.as_bytes(), HeadLimits::default()).expect("a head").expect("all of it");
-        Identity::new(peer, settings.trusts(peer)).client(&head, &settings).to_string()
+        Identity::new(peer, settings.trusts(peer.ip())).client(&head, &settings).to_string()
     }
 
     #[test]

@@ -36,12 +36,14 @@ mod keep;
 mod listener;
 mod pool;
 mod proof;
+mod proxy_protocol;
 mod record;
 mod rewrite;
 mod route;
 mod search;
 mod settings;
 mod tally;
+mod tcp;
 mod transport;
 mod tunnel;
 mod worker;
@@ -65,6 +67,7 @@ pub use crate::tally::Totals;
 use crate::access_log::{Journal, Writer};
 use crate::listener::Listeners;
 use crate::tally::Tally;
+use crate::tcp::Doors;
 use crate::worker::Shared;
 
 /// How long before the end those who wait for a replica are told that none will come.
@@ -114,8 +117,10 @@ pub fn start(
     let (tls_addr, secure) = settings.listen_tls.map(bind).transpose()?.unzip();
     let mut secure = secure.unwrap_or_default().into_iter();
     let shared = Arc::new(Shared {
-        settings,
+        // Port 0 has become a real one.
+        settings: Settings { listen: addr, listen_tls: tls_addr, ..settings },
         published,
+        doors: Doors::new(addr, tls_addr),
         vault,
         connections: AtomicUsize::new(0),
         dropped_lines: Arc::default(),

@@ -14,8 +14,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use crate::clock::TICK;
+use crate::clock::{TICK, Timer};
 use crate::connection;
+use crate::desk::Window;
+use crate::proxy_protocol;
+use crate::tcp;
 use crate::transport::Tcp;
 use crate::worker::{Shared, Worker};
 
@@ -24,7 +27,7 @@ const BACKLOG: i32 = 4096;
 
 /// Fails where somebody listens at `addr` already. Sockets that share a port would not notice: two programs by the same user
 /// would each get half of the connections.
-fn ensure_free(addr: SocketAddr) -> io::Result<()> {
+pub(crate) fn ensure_free(addr: SocketAddr) -> io::Result<()> {
     socket(addr, false).map(drop)
 }
 
@@ -65,7 +68,7 @@ pub(crate) fn bind(addr: SocketAddr, count: usize) -> io::Result<(SocketAddr, Ve
     Ok((addr, all))
 }
 
-fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(addr, true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -116,7 +119,7 @@ pub(crate) async fn accept(
 }
 
 /// A connection that waits already, if there is one.
-async fn waiting(listener: &tokio::net::TcpListener) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+pub(crate) async fn waiting(listener: &tokio::net::TcpListener) -> Option<io::Result<(TcpStream, SocketAddr)>> {
     poll_fn(|context| match listener.poll_accept(context) {
         Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
         Poll::Pending => Poll::Ready(None),
@@ -132,25 +135,59 @@ fn start(stream: TcpStream, peer: SocketAddr, entrance: Entrance, worker: &Rc<Wo
     let place = Place::take(worker, shared);
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        connection::serve(Tcp::new(stream), peer, entrance, worker).await;
+        let is_plain = !worker.settings.is_proxied(peer.ip()) && !tcp::is_shared(&stream, &worker);
+        let window = Window::new(&worker.desks.buffers);
+        let received = match is_plain {
+            true => Some((stream, window, peer)),
+            // On the heap, as long as it takes: every connection would be larger by it.
+            false => Box::pin(receive(stream, window, peer, &worker)).await,
+        };
+        if let Some((stream, window, client)) = received {
+            connection::serve(Tcp::new(stream), window, client, entrance, worker).await;
+        }
         drop(place);
     });
 }
 
+/// The connection with what was read of it and the client's address: the peer's own, or by its word that of another, if it is to
+/// say. None where it says nothing of that kind, or is one of TCP and was served as such.
+async fn receive(
+    mut stream: TcpStream,
+    window: Window,
+    peer: SocketAddr,
+    worker: &Rc<Worker>,
+) -> Option<(TcpStream, Window, SocketAddr)> {
+    let mut client = peer;
+    if worker.settings.is_proxied(peer.ip()) {
+        let timer = Timer::new(&worker.clock);
+        timer.rest(worker.settings.limits.head_timeout);
+        match proxy_protocol::admit(&mut stream, &timer).await {
+            Ok(header) => client = header.client(peer),
+            Err(error) => {
+                tracing::debug!(%error, %peer, "a connection was refused");
+                worker.published.listening().count_refused();
+                return None;
+            }
+        }
+    }
+    let (stream, window) = tcp::sift(stream, window, client, worker).await?;
+    Some((stream, window, client))
+}
+
 /// The connection failed and not the listening socket (accept(2): errors already pending on the new socket).
-fn is_about_one_connection(error: &io::Error) -> bool {
+pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 /// A connection's place among those that are allowed; free again when dropped.
-struct Place {
+pub(crate) struct Place {
     worker: Rc<Worker>,
     shared: Arc<Shared>,
 }
 
 impl Place {
-    fn take(worker: &Rc<Worker>, shared: &Arc<Shared>) -> Self {
+    pub(crate) fn take(worker: &Rc<Worker>, shared: &Arc<Shared>) -> Self {
         worker.connections.set(worker.connections.get() + 1);
         shared.connections.fetch_add(1, Ordering::Relaxed);
         Self { worker: Rc::clone(worker), shared: Arc::clone(shared) }

@@ -282,7 +282,7 @@ impl<'a> Search<'a> {
 }
 
 /// Whether a replica is known to end, or to be away.
-fn has_left(replica: &Replica) -> bool {
+pub(crate) fn has_left(replica: &Replica) -> bool {
     matches!(replica.readiness(), Readiness::Draining | Readiness::Gone) || replica.health() == Health::Down
 }
 
@@ -301,7 +301,7 @@ fn report(worker: &Worker, lease: &Lease, error: &Error) {
 }
 
 /// Whether a connection could not be made because of the replica, and not for want of ports or descriptors of our own.
-fn is_of_the_replica(kind: std::io::ErrorKind) -> bool {
+pub(crate) fn is_of_the_replica(kind: std::io::ErrorKind) -> bool {
     use std::io::ErrorKind::{
         ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut,
     };

@@ -18,6 +18,8 @@ pub struct Settings {
     pub workers: usize,
     /// Networks whose `X-Forwarded-*` fields are believed.
     pub trust: Vec<IpNet>,
+    /// Networks whose connections begin with a header of the PROXY protocol, which says who the client is.
+    pub proxy_protocol: Vec<IpNet>,
     /// Whether responses name their replica in `X-Internal-Service`.
     pub replica_header: bool,
     /// Bounds on what one client or replica can cost.
@@ -33,6 +35,7 @@ impl Settings {
             public_tls_port: 443,
             workers: 1,
             trust: Vec::new(),
+            proxy_protocol: Vec::new(),
             replica_header: false,
             limits: Limits::default(),
         }
@@ -42,6 +45,12 @@ impl Settings {
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trust.iter().any(|net| net.contains(&peer))
+    }
+
+    /// Whether a connection of that peer begins with a header of the PROXY protocol.
+    pub(crate) fn is_proxied(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.proxy_protocol.iter().any(|net| net.contains(&peer))
     }
 }
 

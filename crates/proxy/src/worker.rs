@@ -22,6 +22,7 @@ use crate::listener::{self, Listeners};
 use crate::pool::Pool;
 use crate::settings::Settings;
 use crate::tally::Tally;
+use crate::tcp::{Doors, Openings};
 
 /// How many services are looked after at each tick.
 const AT_A_TIME: usize = 512;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// Lines of the access log that were lost.
     pub(crate) dropped_lines: Arc<AtomicU64>,
+    /// The ports that labels have opened.
+    pub(crate) doors: Doors,
     /// No new connections; those that there are finish what they do.
     pub(crate) stopping: AtomicBool,
     /// Those who wait for a replica are told that the program ends.
@@ -105,13 +108,14 @@ pub(crate) fn run(
 }
 
 /// Moves the worker's clock until the program stops and the last connection has ended or is cut off.
-async fn tick(worker: &Worker, shared: &Shared) {
+async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
     use std::sync::atomic::Ordering::Relaxed;
 
     let ticks_per_second = (Duration::from_secs(1).as_millis() / TICK.as_millis()) as u32;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looked_after = 0;
+    let mut openings = Openings::default();
     for count in 0u32.. {
         ticks.tick().await;
         if shared.stopping.load(Relaxed) {
@@ -125,6 +129,7 @@ async fn tick(worker: &Worker, shared: &Shared) {
             }
         }
         worker.clock.tick();
+        openings.tick(worker, shared);
         looked_after = look_after(worker, looked_after);
         worker.tally.note_idle(worker.pool.len() + worker.lines.idle());
         worker.journal.iter().for_each(Journal::tick);

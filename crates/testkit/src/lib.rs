@@ -7,6 +7,7 @@
 //! | [`http2`] | the same in frames of HTTP/2 |
 //! | [`load`] | many clients for some time, every request of theirs counted |
 //! | [`engine`] | a fake Docker engine: the real protocol, containers on paper |
+//! | [`pebble`] | a real ACME authority |
 //! | [`strict`] | what a strict origin accepts |
 //! | [`message`] | heads, looked at |
 //! | [`pattern`] | large bodies, made and compared piece by piece |
@@ -21,6 +22,7 @@ pub mod http2;
 pub mod load;
 pub mod message;
 pub mod pattern;
+pub mod pebble;
 pub mod replica;
 pub mod strict;
 pub mod wait;

@@ -161,7 +161,7 @@ impl Certificate {
 }
 
 /// The key with its chain, checked to belong together.
-pub(crate) fn signing(
+fn signing(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<CertifiedKey>, CertificateError> {

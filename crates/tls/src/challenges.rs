@@ -5,8 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+
+use crate::certificate::CertificateError;
 
 /// The protocol of tls-alpn-01 (RFC 8737 6.2).
 pub(crate) const PROTOCOL: &[u8] = b"acme-tls/1";
@@ -30,6 +34,16 @@ impl ResolvesServerCert for Challenges {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.certificates.load().get(hello.server_name()?).cloned()
     }
+}
+
+/// What shows the certificate of a challenge. Whether it belongs to its key is not looked at, as everything that looks refuses
+/// an extension that it does not know and must not pass over, such as the one that this certificate is for (RFC 8737 3).
+pub(crate) fn signing(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<CertifiedKey>, CertificateError> {
+    let key = aws_lc_rs::default_provider().key_provider.load_private_key(key).map_err(CertificateError::Together)?;
+    Ok(Arc::new(CertifiedKey::new(vec![certificate], key)))
 }
 
 /// The same map with one more, or one less.

@@ -39,4 +39,4 @@ pub use client_authority::{AuthorityError, ClientAuthority};
 pub use keyring::{Demand, Keyring};
 pub use status::{Listing, Status};
 pub use upstream::{Means, Protocol, Upstreams};
-pub use vault::{Choice, Speaks, UNRECOGNIZED_NAME, Vault};
+pub use vault::{Choice, Question, Speaks, UNRECOGNIZED_NAME, Vault};

@@ -1,14 +1,14 @@
 //! The cell in which certificates are published and chosen: few write, any number read, and nobody waits.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoClientAuth;
 use rustls::{Error, ServerConfig};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::certificate::{self, CertificateError};
+use crate::certificate::CertificateError;
 use crate::challenges::{self, Challenges, PROTOCOL};
 use crate::client_authority::{AuthorityError, ClientAuthority};
 use crate::configs::{self, Configs, Resolver};
@@ -63,9 +63,21 @@ pub struct Vault {
     upstreams: Upstreams,
     root: ArcSwapOption<String>,
     news: watch::Sender<()>,
-    demands: mpsc::Sender<Box<str>>,
-    demanded: Mutex<Option<mpsc::Receiver<Box<str>>>>,
+    demands: OnceLock<mpsc::Sender<Box<str>>>,
+    questions: OnceLock<mpsc::Sender<Question>>,
 }
+
+/// May a name that nobody here has get a certificate?
+#[derive(Debug)]
+pub struct Question {
+    /// The name, in its [`normal`](crate::name::normal) form.
+    pub name: Box<str>,
+    /// Where the answer goes: with a yes [`Vault::choose`] says [`Choice::Soon`] from then on.
+    pub answer: oneshot::Sender<bool>,
+}
+
+/// Most questions that wait. Who comes then is refused, as if nobody could be asked.
+const QUESTIONS: usize = 64;
 
 /// Most names that wait to be signed. Who finds no place asks again when others were.
 const DEMANDS: usize = 64;
@@ -80,7 +92,6 @@ impl Vault {
         let resolver = Arc::new(Resolver { ring: Arc::clone(&ring) });
         let challenges = Arc::new(Challenges::default());
         let (news, _) = watch::channel(());
-        let (demands, demanded) = mpsc::channel(DEMANDS);
         Ok(Arc::new(Self {
             ring,
             open: Configs::new(Arc::new(NoClientAuth), Arc::clone(&resolver))?,
@@ -90,8 +101,8 @@ impl Vault {
             upstreams: Upstreams::new(news.clone())?,
             root: ArcSwapOption::empty(),
             news,
-            demands,
-            demanded: Mutex::new(Some(demanded)),
+            demands: OnceLock::new(),
+            questions: OnceLock::new(),
         }))
     }
 
@@ -129,7 +140,7 @@ impl Vault {
             name if ring.find(name).is_some() => serve(),
             Some(name) if ring.is_on_demand(name) => {
                 // Where there is no place now, there is when the next certificates are there, and all are asked again.
-                let _ = self.demands.try_send(name.into());
+                let _ = self.demands.get().map(|demands| demands.try_send(name.into()));
                 Choice::Soon
             }
             _ => Choice::Refuse,
@@ -146,7 +157,8 @@ impl Vault {
 
     /// The names for which somebody waits, among those of [`Keyring::on_demand`]. There is one who signs: None for the second.
     pub fn demanded(&self) -> Option<mpsc::Receiver<Box<str>>> {
-        self.demanded.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let (demands, demanded) = mpsc::channel(DEMANDS);
+        self.demands.set(demands).ok().map(|()| demanded)
     }
 
     /// Tells of changes. Subscribe first and [`choose`](Self::choose) second, or the change may come between.
@@ -162,6 +174,21 @@ impl Vault {
     /// The answer to whoever asks for `/.well-known/acme-challenge/<token>` (RFC 8555 8.3); None where nobody waits for one.
     pub fn token(&self, token: &str) -> Option<Arc<str>> {
         self.challenges.tokens.load().get(token).cloned()
+    }
+
+    /// Asks whether `name`, for which [`choose`](Self::choose) said [`Choice::Refuse`], may get a certificate: after a yes it is
+    /// chosen again. None where nobody can be asked, or too many ask. Who dropped the sender has said no.
+    pub fn ask(&self, name: &str) -> Option<oneshot::Receiver<bool>> {
+        let questions = self.questions.get()?;
+        let (answer, answered) = oneshot::channel();
+        let name = name::normal(name)?.into();
+        questions.try_send(Question { name, answer }).ok().map(|()| answered)
+    }
+
+    /// The questions of handshakes, for whoever answers them. There is one who does: None for the second.
+    pub fn questions(&self) -> Option<mpsc::Receiver<Question>> {
+        let (asks, questions) = mpsc::channel(QUESTIONS);
+        self.questions.set(asks).ok().map(|()| questions)
     }
 
     /// The certificates as they are now.
@@ -212,14 +239,14 @@ impl Vault {
     /// From now on an ACME authority that asks by ALPN whether `name` is ours gets this certificate (RFC 8737 3).
     ///
     /// # Errors
-    /// Certificate and key do not belong together.
+    /// The key cannot be used.
     pub fn set_challenge(
         &self,
         name: &str,
         certificate: CertificateDer<'static>,
         key: PrivateKeyDer<'static>,
     ) -> Result<(), CertificateError> {
-        let signing = certificate::signing(vec![certificate], key)?;
+        let signing = challenges::signing(certificate, key)?;
         if let Some(name) = name::normal(name) {
             challenges::with(&self.challenges.certificates, &name, Some(&signing));
         }

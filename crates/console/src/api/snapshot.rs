@@ -19,7 +19,9 @@ pub struct Snapshot {
     pub services: Vec<Service>,
     /// In the order in which they are looked at.
     pub routes: Vec<Route>,
-    /// Who wants the same requests as another.
+    /// The ports that labels ask for, for TCP, by number.
+    pub ports: Vec<Port>,
+    /// Who wants the same requests, or connections, as another.
     pub conflicts: Vec<Conflict>,
     /// Containers that get no requests, and why.
     pub unrouted: Vec<Unrouted>,
@@ -181,6 +183,40 @@ pub struct Redirect {
     pub status: u16,
     /// Only where a certificate of a file or by ACME is at hand for the host.
     pub needs_certificate: bool,
+}
+
+/// A port that labels ask for, for TCP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// Its number.
+    pub port: u16,
+    /// `open`; `shared`: HTTP is served there, too, and the first bytes decide; `closed`: it has not been opened yet; `failed`.
+    pub state: String,
+    /// Why it cannot be opened, and what to do; None where it can.
+    pub why: Option<String>,
+    /// In the order in which they are looked at, those inside TLS first.
+    pub routes: Vec<PortRoute>,
+}
+
+/// Which connections at a port, and the service that gets them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRoute {
+    /// Its name among those of its container.
+    pub name: String,
+    /// Which connections; `HostSNI` is the name that the client asks for inside TLS.
+    pub rule: String,
+    /// Where TLS ends: `none` (there is none), `passthrough` (in the container), `terminate` (in divisi).
+    pub tls: String,
+    /// The higher one is looked at first.
+    pub priority: i64,
+    /// Who gets them.
+    pub service: String,
+    /// The container that asks for it.
+    pub container: String,
+    /// In this label.
+    pub label: String,
+    /// Why it serves nobody; None where it serves.
+    pub closed: Option<String>,
 }
 
 /// Two services want the same requests.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`world`] | the snapshot and what discovery tells of containers, put together |
 //! | [`snapshot`] | what there is |
+//! | `ports` | the ports that labels ask for |
 //! | [`certificate`] | how names stand inside TLS |
 //! | [`asking`] | a question about a request: text to what routes ask |
 //! | [`request`] | where a request would go |
@@ -13,6 +14,7 @@
 pub(crate) mod asking;
 pub(crate) mod certificate;
 pub(crate) mod container;
+mod ports;
 pub(crate) mod request;
 mod rewrite;
 pub(crate) mod snapshot;

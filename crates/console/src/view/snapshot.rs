@@ -5,9 +5,10 @@ use std::time::SystemTime;
 use divisi_discovery::Sighting;
 use divisi_labels::{Outcome, Verdict};
 use divisi_model::route::{self, Route, When};
-use divisi_model::{EngineState, Moment};
+use divisi_model::{EngineState, Moment, Published};
 
 use super::certificate::certificate;
+use super::ports;
 use super::world::{Group, World};
 use crate::api::snapshot::{
     Certificate, Claim, Conflict, Engine, Fallback, Mistake, Requests, Service, Snapshot, Unrouted,
@@ -15,16 +16,17 @@ use crate::api::snapshot::{
 use crate::api::{self, Advice};
 
 /// What there is.
-pub(crate) fn snapshot(world: &World, engine: &EngineState, version: &str) -> Snapshot {
+pub(crate) fn snapshot(world: &World, published: &Published, version: &str) -> Snapshot {
     let (snapshot, now) = (&world.snapshot, world.now);
     Snapshot {
         version: version.to_owned(),
         age_seconds: now.since(snapshot.made_at()).as_secs_f64(),
-        engine: self::engine(engine, now),
+        engine: engine(published.engine(), now),
         fallback: fallback(world),
         services: world.groups().iter().map(|group| service(group, now)).collect(),
         routes: snapshot.routes().routes().into_iter().map(|route| self::route(route)).collect(),
-        conflicts: snapshot.routes().conflicts().iter().map(conflict).collect(),
+        ports: ports::ports(snapshot, published.listening()),
+        conflicts: snapshot.routes().conflicts().iter().map(conflict).chain(ports::conflicts(snapshot)).collect(),
         unrouted: unrouted(world),
         mistakes: mistakes(world),
         certificates: certificates(world),
@@ -88,12 +90,16 @@ pub(super) fn route(route: &Route) -> api::snapshot::Route {
     }
 }
 
-fn conflict(conflict: &route::Conflict) -> Conflict {
-    let claim = |route: &Route| Claim {
+/// One of two that want the same.
+pub(super) fn claim(route: &Route) -> Claim {
+    Claim {
         service: route.service().to_string(),
         container: route.origin().container.to_string(),
         label: route.origin().label.to_string(),
-    };
+    }
+}
+
+fn conflict(conflict: &route::Conflict) -> Conflict {
     Conflict { rule: conflict.winner.text().to_owned(), winner: claim(&conflict.winner), loser: claim(&conflict.loser) }
 }
 

@@ -28,6 +28,7 @@ impl Table {
         }
         dirty.extend(again.iter().cloned());
         let (mut routes, mut none) = (Vec::new(), Vec::new());
+        let (mut streams, mut no_ports) = (Vec::new(), Vec::new());
         let mut is_any = false;
         for key in dirty {
             let Some(lead) = self.elected(&key) else { continue };
@@ -35,6 +36,12 @@ impl Table {
                 continue;
             }
             is_any = true;
+            let had_ports = self.owners.get(&key).is_some_and(|owner| !owner.streams.is_empty());
+            let ports = self.draw_streams(&key, &lead, now);
+            if had_ports && ports.is_empty() {
+                no_ports.push(Arc::clone(&self.owners.get(&key).expect("it was elected").id));
+            }
+            streams.extend(ports);
             let drawn = self.draw_one(&key, lead, now);
             if drawn.is_empty() {
                 none.push(Arc::clone(&self.owners.get(&key).expect("it was elected").id));
@@ -43,6 +50,7 @@ impl Table {
         }
         if is_any {
             self.patch(&none, routes);
+            self.patch_ports(&no_ports, streams);
         }
         is_any
     }
@@ -87,6 +95,7 @@ impl Table {
         if self.local_hosts
             && self.is_home(key)
             && !matches!(lead.wish.exposed, Exposed::No(_))
+            && (lead.wish.streams.is_empty() || !lead.wish.routes.is_empty())
             && self.tallies.get(key).is_some_and(|tally| tally.ported > 0)
             && let Some(rule) = local_host(key)
         {
@@ -109,7 +118,8 @@ impl Table {
         };
         let closed = spec.closed.map(Arc::from);
         let (door, redirect, protection) = (spec.door, spec.redirect, Arc::new(spec.protection));
-        let way = Way { slot, rewrites: spec.rewrites, closed, hides_host, door, redirect, protection };
+        let way =
+            Way { slot, rewrites: spec.rewrites, closed, hides_host, door, redirect, protection, passes_tls: false };
         let route = Route::new(spec.name, spec.rule, self.title(slot), origin).with_way(way);
         match spec.priority {
             Some(priority) => route.with_priority(priority),
@@ -133,14 +143,17 @@ impl Table {
         self.services.slot_or_new(&key, &self.spec, &self.tuning, now)
     }
 
-    fn title(&self, slot: Slot) -> Arc<str> {
+    pub(super) fn title(&self, slot: Slot) -> Arc<str> {
         self.services.get(slot).map_or_else(Arc::default, |served| served.name().to_string().into())
     }
 
     /// Says of each route that is closed so, unless it was before.
-    fn tell_closed(&self, key: &ServiceKey, lead: &Lead, drawn: &[Drawn]) {
-        let before = self.owners.get(key).map_or(&[][..], |owner| &owner.routes);
-        for route in drawn.iter().filter(|route| !before.contains(route)) {
+    pub(super) fn tell_closed(&self, key: &ServiceKey, lead: &Lead, drawn: &[Drawn]) {
+        let owner = self.owners.get(key);
+        let before = |route: &&Drawn| {
+            owner.is_some_and(|owner| owner.routes.iter().chain(&owner.streams).any(|old| old == *route))
+        };
+        for route in drawn.iter().filter(|route| !before(route)) {
             if let Some(why) = &route.closed {
                 warn!("route {} of {} serves nobody: {why}", route.name, lead.name);
             }

@@ -23,6 +23,8 @@ pub(super) struct Owner {
     pub(super) lead: Option<Lead>,
     /// The routes that it has.
     pub(super) routes: Vec<Drawn>,
+    /// Those of TCP.
+    pub(super) streams: Vec<Drawn>,
     /// When what it said will be forgotten; None while it has a container.
     forget_at: Option<Instant>,
 }
@@ -57,7 +59,8 @@ pub(super) struct Drawn {
 impl Owner {
     fn new(key: &ServiceKey) -> Self {
         let id = key.to_string().into();
-        Self { id, members: BTreeMap::new(), lead: None, routes: Vec::new(), forget_at: None }
+        let (routes, streams) = (Vec::new(), Vec::new());
+        Self { id, members: BTreeMap::new(), lead: None, routes, streams, forget_at: None }
     }
 
     /// Whether somebody has asked for a route of it.
@@ -65,10 +68,12 @@ impl Owner {
         self.routes.iter().any(|route| route.is_asked)
     }
 
-    /// Whether its label says that it is not to be reached.
+    /// The label that says that it is not to be reached, or only by TCP.
     pub(super) fn refuses(&self) -> Option<&str> {
-        match &self.lead.as_ref()?.wish.exposed {
+        let wish = &self.lead.as_ref()?.wish;
+        match &wish.exposed {
             Exposed::No(label) => Some(label),
+            _ if wish.routes.is_empty() => wish.streams.routes.first().map(|route| route.label.as_str()),
             Exposed::Unsaid | Exposed::Yes => None,
         }
     }
@@ -118,6 +123,13 @@ impl Owners {
             self.asked.insert(key.clone());
         } else {
             self.asked.remove(key);
+        }
+    }
+
+    /// These routes of TCP of one of them are in force.
+    pub(super) fn set_streams(&mut self, key: &ServiceKey, streams: Vec<Drawn>) {
+        if let Some(owner) = self.by_key.get_mut(key) {
+            owner.streams = streams;
         }
     }
 
@@ -209,6 +221,10 @@ impl Owners {
 
     /// The services to which routes lead.
     pub(super) fn used(&self) -> HashSet<Slot> {
-        self.by_key.values().flat_map(|owner| &owner.routes).map(|route| route.slot).collect()
+        self.by_key
+            .values()
+            .flat_map(|owner| owner.routes.iter().chain(&owner.streams))
+            .map(|route| route.slot)
+            .collect()
     }
 }

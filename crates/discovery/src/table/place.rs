@@ -18,17 +18,17 @@ use crate::news::Turn;
 
 /// A service of which a container is to be a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stake {
-    key: Key,
+pub(super) struct Stake {
+    pub(super) key: Key,
     /// The port that is said.
-    port: Option<u16>,
-    speech: Arc<Speech>,
+    pub(super) port: Option<u16>,
+    pub(super) speech: Arc<Speech>,
     /// So far only our own labels have said it.
-    is_native: bool,
-    spec: Spec,
-    terms: Terms,
+    pub(super) is_native: bool,
+    pub(super) spec: Spec,
+    pub(super) terms: Terms,
     /// Somebody has asked for it.
-    is_asked: bool,
+    pub(super) is_asked: bool,
 }
 
 impl Table {
@@ -155,8 +155,10 @@ impl Table {
                 }
             }
         }
-        let is_meant = self.is_fallback(key);
-        let is_open = self.is_home(key) && !matches!(wish.exposed, Exposed::No(_));
+        // Who says that it wants TCP is not found by HTTP, unless somebody names it.
+        let is_tcp = !wish.streams.is_empty();
+        let is_meant = self.is_fallback(key) && (!is_tcp || self.wish.service.is_some());
+        let is_open = self.is_home(key) && !is_tcp && !matches!(wish.exposed, Exposed::No(_));
         if stakes.is_empty() && (is_meant || is_open) {
             let main = wish.services.iter().find(|service| service.dialect == Dialect::Native);
             let (port, speech) = main.map(|main| (main.port, main.speech.clone())).unwrap_or_default();
@@ -164,6 +166,7 @@ impl Table {
             let speech = Arc::new(speech);
             stakes.push(Stake { key, port, speech, is_native: true, spec, terms, is_asked: is_meant });
         }
+        stakes.extend(self.stream_stakes(entry, wish));
         // The first is what it is if nobody says more.
         stakes.sort_by_key(|stake| stake.key != Key::main(key));
         stakes

@@ -37,7 +37,10 @@ impl Table {
         let is_redrawn = self.draw(now);
         let is_refollowed = self.follow(now);
         let is_changed = is_redrawn || is_refollowed || self.services.is_changed();
-        is_changed.then(|| Snapshot::new(self.services.publish(), self.routes.clone(), self.fallback.clone()))
+        is_changed.then(|| {
+            Snapshot::new(self.services.publish(), self.routes.clone(), self.fallback.clone())
+                .with_ports(Arc::clone(&self.ports))
+        })
     }
 
     /// Chooses anew which service gets the requests for which there is no route.
@@ -129,7 +132,7 @@ impl Table {
     pub(super) fn forget(&mut self, now: Instant) {
         let is_any_service = self.services.expire(now);
         let gone = self.owners.expire(now);
-        let mut ids = Vec::new();
+        let (mut ids, mut ports) = (Vec::new(), Vec::new());
         for (key, owner) in &gone {
             self.guards.note_asked(key, Vec::new());
             for other in self.guards.set(key, &[]) {
@@ -141,7 +144,12 @@ impl Table {
             if !owner.routes.is_empty() {
                 ids.push(Arc::clone(&owner.id));
             }
+            if !owner.streams.is_empty() {
+                ports.push(Arc::clone(&owner.id));
+                info!("the ports of {key} are closed: it has had no container for long");
+            }
         }
+        self.patch_ports(&ports, Vec::new());
         if !ids.is_empty() {
             self.patch(&ids, Vec::new());
             self.is_followed = false;

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use divisi_labels::{Exposed, RouteSpec, Wish};
+use divisi_labels::{Exposed, RouteSpec, StreamRoute, Wish};
 use divisi_model::route::Conflict;
 use divisi_model::{Name, Slot};
 
-use super::Table;
+use super::owner::Owner;
+use super::{Table, streams};
 use crate::container::{Health, Life};
 use crate::entry::{Entry, Place, Unroutable};
 use crate::network::{self, Why};
@@ -125,7 +126,32 @@ impl Table {
                 conflict: conflicts.iter().find(is_loser).map(ToString::to_string),
             }
         };
-        wish.routes.iter().map(sighting).collect()
+        let streams = wish.streams.routes.iter().map(|route| self.stream_sighting(owner, is_lead, route));
+        wish.routes.iter().map(sighting).chain(streams).collect()
+    }
+}
+
+impl Table {
+    fn stream_sighting(&self, owner: Option<&Owner>, is_used: bool, route: &StreamRoute) -> RouteSighting {
+        let drawn = owner.and_then(|owner| owner.streams.iter().find(|drawn| drawn.name == route.name));
+        let served = drawn.and_then(|drawn| self.services.get(drawn.slot));
+        let (port, name) = (route.port, route.name.as_str());
+        let conflicts = self.ports.get(port).map(|port| port.conflicts()).unwrap_or_default();
+        let is_loser = |conflict: &&Conflict| {
+            &**conflict.loser.name() == name && owner.is_some_and(|owner| conflict.loser.origin().id == owner.id)
+        };
+        RouteSighting {
+            name: route.name.clone(),
+            text: streams::text(route),
+            label: route.label.clone(),
+            service: served.map_or_else(
+                || Name { project: "".into(), service: route.service.as_str().into() },
+                |served| served.name().clone(),
+            ),
+            closed: route.closed.clone(),
+            is_used,
+            conflict: conflicts.iter().find(is_loser).map(|conflict| format!("port {port}: {conflict}")),
+        }
     }
 }
 

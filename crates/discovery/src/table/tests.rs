@@ -4,6 +4,7 @@ mod labels;
 mod log;
 mod routes;
 mod speed;
+mod streams;
 mod survival;
 
 use std::time::Duration;

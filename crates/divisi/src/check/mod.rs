@@ -22,6 +22,7 @@ mod finding;
 mod json;
 mod layout;
 mod report;
+mod streams;
 mod text;
 mod told;
 mod verdicts;

@@ -7,6 +7,7 @@ use super::alone::{self, Alone};
 use super::cast::{self, Player};
 use super::finding::Finding;
 use super::layout;
+use super::streams;
 use super::told;
 use super::verdicts::{self, Compat};
 use super::ways::{self, Way};
@@ -41,10 +42,13 @@ impl Report {
         let players = cast::players(&project, &settings.routing.reader);
         let names = ways::names(&players);
         findings.extend(players.iter().flat_map(|player| verdicts::findings(player, &names, settings.compat)));
-        let (ways, more) = ways::ways(&players, &settings.routing);
+        let (mut ways, more) = ways::ways(&players, &settings.routing);
         findings.extend(more);
         findings.extend(layout::findings(&project, &players));
         let (alone, more) = alone::find(&project, &players, ways.is_empty());
+        findings.extend(more);
+        let (streams, more) = streams::ways(&players);
+        ways.extend(streams);
         findings.extend(more);
         let compat = settings.compat.then(|| verdicts::compat(&players, &names));
         let unrouted =
@@ -64,7 +68,7 @@ impl Report {
 fn unrouted(player: &Player<'_>) -> Option<String> {
     match &player.wish.exposed {
         Exposed::No(label) => Some(label.clone()),
-        _ if !player.wish.routes.is_empty() => None,
+        _ if !player.wish.routes.is_empty() || !player.wish.streams.is_empty() => None,
         Exposed::Yes => Some("its labels come to no route".to_owned()),
         Exposed::Unsaid => Some(String::new()),
     }

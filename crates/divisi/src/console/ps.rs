@@ -10,8 +10,8 @@ const HEADING: [&str; 7] = ["SERVICE", "REPLICA", "STATE", "SINCE", "REQUESTS", 
 /// What there is.
 pub(super) fn text(told: &Snapshot) -> String {
     let mut text = services(told);
-    for section in [left_out(told), routes(told), labels(told), certificates(told), waiting(told), engine(&told.engine)]
-    {
+    let sections = [ports(told), left_out(told), routes(told), labels(told), certificates(told), waiting(told)];
+    for section in sections.into_iter().chain([engine(&told.engine)]) {
         if !section.is_empty() {
             text.push('\n');
             text.push_str(&section);
@@ -54,6 +54,32 @@ fn row(service: String, replica: &Replica) -> [String; 7] {
         replica.in_flight.to_string(),
         replica.latency_seconds.map_or_else(|| "-".to_owned(), latency),
     ]
+}
+
+/// The ports that labels ask for, who gets what comes there, and why some cannot be opened.
+fn ports(told: &Snapshot) -> String {
+    if told.ports.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["PORT", "STATE", "CONNECTIONS", "GO TO"], &[]);
+    for port in &told.ports {
+        let (mut number, mut state) = (port.port.to_string(), port.state.clone());
+        for route in &port.routes {
+            let tls = match route.tls.as_str() {
+                "none" => String::new(),
+                other => format!(" (TLS: {other})"),
+            };
+            let to = match &route.closed {
+                Some(why) => format!("nobody: {why}"),
+                None => route.service.clone(),
+            };
+            table.row([std::mem::take(&mut number), std::mem::take(&mut state), format!("{}{tls}", route.rule), to]);
+        }
+        if let Some(why) = &port.why {
+            table.row([String::new(), String::new(), String::new(), why.clone()]);
+        }
+    }
+    table.text("")
 }
 
 /// Containers that are routed nowhere, and replicas that get nothing now.

@@ -38,6 +38,13 @@ fn route(rule: &str, service: &str, closed: &Value) -> Value {
     })
 }
 
+fn port_route(rule: &str, tls: &str, closed: &Value) -> Value {
+    json!({
+        "name": "tcp.5432", "rule": rule, "tls": tls, "priority": -1, "service": "shop/db:5432/tcp",
+        "container": "shop-db-1", "label": "divisi.tcp.5432", "closed": closed,
+    })
+}
+
 fn certificate(name: &str, more: &Value) -> Value {
     let mut certificate = json!({
         "name": name, "source": "file", "place": format!("/certs/{name}.crt"), "issuer": "CN=somebody", "names": [name],
@@ -65,6 +72,13 @@ fn snapshot(connected: bool) -> Value {
         "routes": [
             route("Host(`shop.test`)", "shop/web", &Value::Null),
             route("Host(`admin.test`)", "shop/web", &json!("its guard basic-auth is not there")),
+        ],
+        "ports": [
+            { "port": 5432, "state": "open", "why": null, "routes": [port_route("HostSNI(`*`)", "none", &Value::Null)] },
+            { "port": 8443, "state": "failed", "why": "cannot listen at port 8443, for which labels ask: taken", "routes": [
+                port_route("HostSNI(`db.test`)", "passthrough", &Value::Null),
+                port_route("HostSNI(`old.test`)", "terminate", &json!("its guard is not there")),
+            ] },
         ],
         "conflicts": [{ "rule": "Host(`old.test`)", "winner": claim("now"), "loser": claim("old") }],
         "unrouted": [

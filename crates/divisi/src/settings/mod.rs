@@ -9,12 +9,13 @@
 //! |---|---|
 //! | [`row`] | what a row is, and how a table of them is read |
 //! | [`serve`], [`echo`], [`demo`], [`check`], [`ask`] | the rows of each subcommand, and what the program makes of them |
-//! | [`secure`] | the rows about TLS |
+//! | [`secure`], [`acme`] | the rows about TLS |
 //! | [`routing`] | the rows about labels, which several subcommands have |
 //! | [`values`] | addresses, sizes, durations: text to value, with what is accepted |
 //! | [`arguments`] | the command line made from the rows |
 //! | [`mod@strangers`] | variables that begin as ours do and are none |
 
+mod acme;
 mod arguments;
 mod ask;
 mod check;

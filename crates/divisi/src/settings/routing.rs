@@ -62,13 +62,20 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 4] {
         Setting {
             row: Row {
                 default: Some("web,http,websecure,https"),
-                help: "Entry points of Traefik that count as this one; a router at none of them serves nobody",
-                example: "web,websecure,public",
+                help: "Entry points of Traefik that count as this one, where a router at none of them serves nobody; with a port, \
+                       where those of TCP come in",
+                example: "web,websecure,postgres=5432",
                 ..row("entrypoints", &["DIVISI_ENTRYPOINTS"], "LIST")
             },
             set: |holder, given| {
-                let names = given.text.split(',').map(|name| values::name(name.trim())).collect();
-                put(&mut holder.routing().reader.traefik.entrypoints, names)
+                let (names, ports) = entrypoints(given.text)?;
+                let traefik = &mut holder.routing().reader.traefik;
+                traefik.ports = ports;
+                // Where only those of TCP are said, the others are what they were.
+                if !names.is_empty() {
+                    traefik.entrypoints = names;
+                }
+                Ok(())
             },
         },
         Setting {
@@ -107,6 +114,25 @@ fn of_traefik<T: Routed>() -> [Setting<T>; 4] {
             },
         },
     ]
+}
+
+/// Ports by the names of their entry points.
+type Ports = Vec<(String, u16)>;
+
+/// The names of entry points, and of those with a port the ports, which are for TCP.
+fn entrypoints(text: &str) -> Result<(Vec<String>, Ports), String> {
+    let (mut names, mut ports) = (Vec::new(), Vec::new());
+    for word in text.split(',').map(str::trim) {
+        match word.split_once('=') {
+            None => names.push(values::name(word)?),
+            Some((name, port)) => {
+                let fault = |_| "not a port behind the =; write a number from 1 to 65535 (postgres=5432)".to_owned();
+                let port = divisi_labels::values::number(port.trim(), &(1..=u16::MAX)).map_err(fault)?;
+                ports.push((values::name(name.trim())?, port));
+            }
+        }
+    }
+    Ok((names, ports))
 }
 
 fn pass_over<T: Routed>() -> Setting<T> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::acme::Acme;
 use super::row::{Origin, Row, Setting, Takes};
 use super::values::{self, HostPort, put};
 
@@ -22,6 +23,8 @@ pub(crate) struct Secure {
     pub(crate) data: Folder,
     /// Whether private names get certificates of the local authority.
     pub(crate) local_authority: bool,
+    /// From whom the others get theirs.
+    pub(crate) acme: Acme,
 }
 
 /// A folder.
@@ -37,6 +40,11 @@ pub(crate) struct Folder {
 pub(super) trait Secured {
     /// These settings.
     fn secure(&mut self) -> &mut Secure;
+
+    /// Those of ACME among them.
+    fn acme(&mut self) -> &mut Acme {
+        &mut self.secure().acme
+    }
 }
 
 /// The rows of these settings.

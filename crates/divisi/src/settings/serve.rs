@@ -9,6 +9,7 @@ use divisi_model::Spec;
 use divisi_proxy::{Format, Limits};
 use ipnet::IpNet;
 
+use super::acme;
 use super::routing::{self, Routed, Routing};
 use super::row::{Origin, Problem, Row, Setting, Takes};
 use super::secure::{self, Secure, Secured};
@@ -35,6 +36,8 @@ pub(crate) struct Serve {
     pub(crate) workers: Option<usize>,
     /// Networks whose word about the client is believed.
     pub(crate) trust: Vec<IpNet>,
+    /// Networks whose connections begin with a header of the PROXY protocol.
+    pub(crate) proxy_protocol: Vec<IpNet>,
     /// Whether responses name their replica.
     pub(crate) replica_header: bool,
     /// Bounds on what one client or replica can cost.
@@ -82,6 +85,7 @@ pub(super) struct Written {
     sticky_key: Option<StickyKey>,
     workers: Option<usize>,
     trust: Vec<IpNet>,
+    proxy_protocol: Vec<IpNet>,
     /// Absent where the user leaves it to the way in which the program was started.
     replica_header: Option<bool>,
     /// Whether it was started in the way of the 2016 program.
@@ -100,6 +104,7 @@ impl Written {
     pub(super) fn settle(mut self, mut problems: Vec<Problem>) -> Result<Serve, Vec<Problem>> {
         // Where it is off somebody before divisi ends TLS. Where its port is taken nobody does, and what is to be safe stays so.
         self.routing.reader.has_tls = self.secure.listen.is_some();
+        problems.extend(self.secure.acme.problems());
         let upstream = if self.replicas.is_empty() {
             self.engine().map(|engine| Upstream::Engine { engine, service: self.service, project: self.project })
         } else {
@@ -124,6 +129,7 @@ impl Written {
             sticky_key: self.sticky_key,
             workers: self.workers,
             trust: self.trust,
+            proxy_protocol: self.proxy_protocol,
             replica_header: self.replica_header.unwrap_or(self.as_in_2016),
             limits: self.limits,
             stop_timeout: self.stop_timeout,
@@ -156,7 +162,14 @@ pub(super) const LOG: Row = Row {
 /// Every setting of `divisi serve`: those of the program, and those of a service.
 pub(super) fn table() -> Vec<Setting<Written>> {
     let of_services = divisi_labels::TABLE.iter().filter_map(of_service);
-    PROGRAM.iter().copied().chain(secure::rows()).chain(routing::rows()).chain(of_services).collect()
+    PROGRAM
+        .iter()
+        .copied()
+        .chain(secure::rows())
+        .chain(acme::rows())
+        .chain(routing::rows())
+        .chain(of_services)
+        .collect()
 }
 
 impl Routed for Written {
@@ -254,6 +267,17 @@ const PROGRAM: &[Setting<Written>] = &[
             ..Row::new("trust", &["DIVISI_TRUST"], "CIDR")
         },
         set: |written, given| values::network(given.text).map(|network| written.trust.push(network)),
+    },
+    Setting {
+        row: Row {
+            group: REQUESTS,
+            takes: Takes::List,
+            help: "A network whose connections begin with a header of the PROXY protocol, which says who the client is; one that \
+                   does not begin so is closed",
+            example: "10.0.0.0/8",
+            ..Row::new("proxy-protocol", &["DIVISI_PROXY_PROTOCOL"], "CIDR")
+        },
+        set: |written, given| values::network(given.text).map(|network| written.proxy_protocol.push(network)),
     },
     Setting {
         row: Row {

@@ -96,12 +96,73 @@ fn every_example_is_accepted_as_flag_and_as_variable() {
             if row.flag.starts_with("docker-tls") || row.flag.starts_with("docker-cert") {
                 continue;
             }
-            assert!(read_with(&flag, &[]).is_ok(), "{flag}");
+            assert!(read_with(&flag, companions(row.flag)).is_ok(), "{flag}");
             for variable in row.variables {
-                assert!(read_with(command, &[(variable, row.example)]).is_ok(), "{variable}={}", row.example);
+                let variables = [companions(row.flag), &[(*variable, row.example)]].concat();
+                assert!(read_with(command, &variables).is_ok(), "{variable}={}", row.example);
             }
         }
     }
+}
+
+/// What a setting is of no use without.
+fn companions(flag: &str) -> &'static [(&'static str, &'static str)] {
+    match flag {
+        "acme-email" => &[],
+        "acme-eab-kid" => &[EMAIL, ("DIVISI_ACME_EAB_HMAC", "c2VjcmV0")],
+        "acme-eab-hmac" => &[EMAIL, ("DIVISI_ACME_EAB_KID", "kid-1")],
+        "acme-dns-key" => &[EMAIL, ("DIVISI_ACME_DNS_SERVER", "10.0.0.53")],
+        flag if flag.starts_with("acme-") => &[EMAIL],
+        _ => &[],
+    }
+}
+
+const EMAIL: (&str, &str) = ("DIVISI_ACME_EMAIL", "you@example.org");
+
+#[test]
+fn acme_is_on_with_an_address_and_what_does_not_go_together_is_said() {
+    assert!(!serving("", &[]).secure.acme.is_wanted());
+    let settings =
+        |line| serving(line, &[EMAIL]).secure.acme.settings("/data".as_ref()).expect("no roots").expect("it is on");
+    let plain = settings("");
+    assert_eq!(plain.directory, "https://acme-v02.api.letsencrypt.org/directory");
+    assert!(plain.email == EMAIL.1 && plain.dns.is_none() && plain.external.is_none() && plain.challenge.is_none());
+    let dns = settings("--acme-dns-server=::1 --acme-challenge=dns-01").dns;
+    assert!(matches!(&dns, Some(divisi_acme::Dns::Update { server, key: None }) if server == "[::1]:53"), "{dns:?}");
+
+    let wrong = "--acme-ask=http://a/ --acme-eab-kid=k --acme-dns-key=k:hmac-sha256:c2VjcmV0 --acme-challenge=dns-01";
+    let told = problems(wrong, &[]).join("\n");
+    for part in ["--acme-email: without it", "--acme-eab-kid: an", "--acme-dns-key: there", "--acme-challenge: dns-01"]
+    {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    let both = problems("--acme-dns-server=10.0.0.53 --acme-dns-hook=/hook", &[EMAIL]).join("\n");
+    assert!(both.contains("not by both"), "{both}");
+    for wrong in [
+        "--acme-email=you",
+        "--acme-email=a@b.c,d@e.f",
+        "--acme-directory=http://a/dir",
+        "--acme-directory=a/dir",
+        "--acme-ask=https:///x",
+        "--acme-challenge=http",
+        "--acme-dns-server=:53",
+        "--acme-dns-key=k:md5:c2VjcmV0",
+        "--acme-eab-hmac=**",
+    ] {
+        assert_eq!(problems(&format!("{wrong} --stop-timeout=x"), &[]).len(), 2, "{wrong}");
+    }
+}
+
+#[test]
+fn keys_of_acme_show_nowhere() {
+    let secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQ";
+    let line = format!(
+        "--acme-eab-kid=k --acme-eab-hmac={secret} --acme-dns-server=10.0.0.53 --acme-dns-key=k:hmac-sha512:{secret}"
+    );
+    let shown = format!("{:?}", serving(&line, &[EMAIL]));
+    assert!(!shown.contains(&secret[..8]) && !shown.contains("secret secret"), "{shown}");
+    let told = problems(&format!("--acme-dns-key=k:md5:{secret}"), &[EMAIL]).join("");
+    assert!(!told.contains(&secret[..8]), "{told}");
 }
 
 #[test]

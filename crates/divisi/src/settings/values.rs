@@ -112,6 +112,17 @@ pub(super) fn replica(text: &str) -> Result<HostPort, String> {
     })
 }
 
+/// The address of a DNS server; its port is 53 where none is written.
+pub(super) fn dns_server(text: &str) -> Result<HostPort, String> {
+    let with_port = || host_port(&format!("{text}:53")).or_else(|| host_port(&format!("[{text}]:53")));
+    let found = host_port(text).or_else(with_port).filter(|server| !server.host.is_empty() && server.port != 0);
+    found.ok_or_else(|| {
+        "not the address of a DNS server; write a name or an address, with its port if that is not 53 (10.0.0.53, \
+         ns.example.org:5353)"
+            .to_owned()
+    })
+}
+
 fn host_port(text: &str) -> Option<HostPort> {
     let (host, port) = text.rsplit_once(':')?;
     let port = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse().ok())??;

@@ -9,6 +9,7 @@ use super::key::Key;
 use super::middlewares::Part;
 use super::routers::{self, Router};
 use super::services::Service;
+use super::tcp::Tcp;
 use super::{middlewares, scalar};
 use crate::native::network_name;
 use crate::nearest::nearest;
@@ -31,6 +32,7 @@ pub(crate) struct Draft {
     pub(crate) routers: Named<Router>,
     pub(crate) services: Named<Service>,
     pub(crate) middlewares: Named<Vec<Part>>,
+    pub(crate) tcp: Tcp,
     /// Whether there is something for TCP or UDP.
     pub(crate) is_tcp: bool,
     /// How many regular expressions there are in its rules, at most.
@@ -91,6 +93,7 @@ impl Draft {
             routers: Named::default(),
             services: Named::default(),
             middlewares: Named::default(),
+            tcp: Tcp::default(),
             is_tcp: false,
             expressions: 0,
             verdicts: Vec::new(),
@@ -122,9 +125,27 @@ impl Draft {
                 set(self.services.entry(found.name, || Service::new(base)), said)
             }
             Place::Middleware => middlewares::put(self.middlewares.entry(found.name, Vec::new), &key.parts[3..], said),
-            Place::Tcp => {
+            Place::TcpRouter(_) if is_rule(label) && self.has_too_many_expressions(value) => {
                 self.is_tcp = true;
-                Outcome::Ignored("TCP and UDP are not supported yet".to_owned())
+                self.tcp.routers.entry(found.name, Default::default).close(label, "cannot be read");
+                Outcome::wrong(format!("more than {MOST_EXPRESSIONS} regular expressions on one container"))
+            }
+            Place::TcpRouter(set) => {
+                self.is_tcp = true;
+                let router = self.tcp.routers.entry(found.name, Default::default);
+                if router.label.is_empty() {
+                    label.clone_into(&mut router.label);
+                }
+                set(router, said)
+            }
+            Place::TcpService(set) => {
+                self.is_tcp = true;
+                set(self.tcp.services.entry(found.name, Default::default), said)
+            }
+            Place::TcpMiddleware(set) => set(self.tcp.middlewares.entry(found.name, Default::default), said),
+            Place::Udp => {
+                self.is_tcp = true;
+                Outcome::Ignored("UDP is not supported".to_owned())
             }
             Place::Nowhere(check, why) => match check(value) {
                 Ok(()) => Outcome::Ignored(why.to_owned()),
@@ -149,6 +170,11 @@ impl Draft {
                 let base = &self.base;
                 self.services.entry(found.name, || Service::new(base)).broken.get_or_insert_with(why);
                 "its routes are closed, for it might have guarded them"
+            }
+            Place::TcpRouter(_) => {
+                self.is_tcp = true;
+                self.tcp.routers.entry(found.name, Default::default).close(label, "is empty");
+                "the route is closed, for it might have guarded it"
             }
             _ if is_rule(label) => {
                 routers::leave_out(self.routers.entry(found.name, Router::default), label);
@@ -198,6 +224,11 @@ impl Draft {
     /// Where a guard might have been meant, its route is closed.
     fn suspect(&mut self, key: &Key<'_>, label: &str) -> Option<String> {
         let [http, kind, name, field @ ..] = key.parts.as_slice() else { return None };
+        if http.eq_ignore_ascii_case("tcp") && nearest(kind, ["routers", "router"]).is_some() {
+            self.is_tcp = true;
+            self.tcp.routers.entry(name, Default::default).close(label, "cannot be read");
+            return Some("; the route is closed, for it might have guarded it".to_owned());
+        }
         nearest(http, ["http"])?;
         let is_like = |words: &[&str]| field.iter().any(|part| nearest(part, words.iter().copied()).is_some());
         let guards = is_like(&["middlewares", "middleware", "options", "parentrefs", "entrypoints"]);

@@ -7,6 +7,7 @@ use super::middlewares;
 use super::routers::{self, Router};
 use super::scalar;
 use super::services::{self, Service};
+use super::tcp;
 use crate::nearest::nearest;
 use crate::verdict::Outcome;
 
@@ -18,7 +19,10 @@ pub(crate) enum Place {
     Router(fn(&mut Router, Said<'_>) -> Outcome),
     Service(fn(&mut Service, Said<'_>) -> Outcome),
     Middleware,
-    Tcp,
+    TcpRouter(fn(&mut tcp::routers::Router, Said<'_>) -> Outcome),
+    TcpService(fn(&mut tcp::services::Service, Said<'_>) -> Outcome),
+    TcpMiddleware(fn(&mut tcp::middlewares::Middleware, Said<'_>) -> Outcome),
+    Udp,
     /// It does nothing here; why. Who misspells its value is told so all the same.
     Nowhere(fn(&str) -> Result<(), String>, &'static str),
 }
@@ -50,8 +54,33 @@ pub(crate) const FIELDS: &[(&str, Place)] = &[
     ("docker.lbswarm", Place::Nowhere(scalar::yes, SWARM)),
     ("docker.allownonrunning", Place::Nowhere(scalar::yes, STOPPED)),
     ("swarm.**", Place::Nowhere(scalar::anything, SWARM)),
-    ("tcp.**", Place::Tcp),
-    ("udp.**", Place::Tcp),
+    ("tcp.routers.*.rule", Place::TcpRouter(tcp::routers::rule)),
+    ("tcp.routers.*.rulesyntax", Place::TcpRouter(tcp::routers::syntax)),
+    ("tcp.routers.*.entrypoints", Place::TcpRouter(tcp::routers::entrypoints)),
+    ("tcp.routers.*.middlewares", Place::TcpRouter(tcp::routers::middlewares)),
+    ("tcp.routers.*.service", Place::TcpRouter(tcp::routers::service)),
+    ("tcp.routers.*.priority", Place::TcpRouter(tcp::routers::priority)),
+    ("tcp.routers.*.tls", Place::TcpRouter(tcp::routers::tls)),
+    ("tcp.routers.*.tls.passthrough", Place::TcpRouter(tcp::routers::passthrough)),
+    ("tcp.routers.*.tls.options", Place::TcpRouter(tcp::routers::options)),
+    ("tcp.routers.*.tls.certresolver", Place::TcpRouter(tcp::routers::certificate)),
+    ("tcp.routers.*.tls.domains.[].main", Place::TcpRouter(tcp::routers::certificate)),
+    ("tcp.routers.*.tls.domains.[].sans", Place::TcpRouter(tcp::routers::certificate)),
+    ("tcp.services.*.loadbalancer.server.port", Place::TcpService(tcp::services::port)),
+    ("tcp.services.*.loadbalancer.server.tls", Place::TcpService(tcp::services::tls)),
+    ("tcp.services.*.loadbalancer.servers.[].port", Place::TcpService(tcp::services::port)),
+    ("tcp.services.*.loadbalancer.servers.[].tls", Place::TcpService(tcp::services::tls)),
+    ("tcp.services.*.loadbalancer.proxyprotocol", Place::TcpService(tcp::services::proxy_protocol)),
+    ("tcp.services.*.loadbalancer.proxyprotocol.version", Place::TcpService(tcp::services::proxy_version)),
+    ("tcp.services.*.loadbalancer.terminationdelay", Place::TcpService(tcp::services::termination)),
+    ("tcp.services.*.loadbalancer.serverstransport", Place::TcpService(tcp::services::transport)),
+    ("tcp.services.*.loadbalancer.healthcheck", Place::TcpService(tcp::services::check)),
+    ("tcp.services.*.loadbalancer.healthcheck.<>", Place::TcpService(tcp::services::check_detail)),
+    ("tcp.middlewares.*.ipallowlist.sourcerange", Place::TcpMiddleware(tcp::middlewares::clients)),
+    ("tcp.middlewares.*.ipwhitelist.sourcerange", Place::TcpMiddleware(tcp::middlewares::clients)),
+    ("tcp.middlewares.*.inflightconn.amount", Place::TcpMiddleware(tcp::middlewares::in_flight)),
+    ("tcp.middlewares.*.**", Place::TcpMiddleware(tcp::middlewares::unknown)),
+    ("udp.**", Place::Udp),
     ("tls.stores.**", Place::Nowhere(scalar::anything, STORES)),
     ("http.routers.*.rule", Place::Router(routers::rule)),
     ("http.routers.*.rulesyntax", Place::Router(routers::syntax)),
@@ -110,7 +139,14 @@ pub(crate) const FIELDS: &[(&str, Place)] = &[
 ];
 
 /// Those that an empty value turns on.
-const MAY_BE_EMPTY: &[&str] = &["http.routers.*.tls", "sticky", "sticky.cookie"];
+const MAY_BE_EMPTY: &[&str] = &[
+    "http.routers.*.tls",
+    "tcp.routers.*.tls",
+    ".proxyprotocol",
+    "loadbalancer.healthcheck",
+    "sticky",
+    "sticky.cookie",
+];
 
 /// Those that keep something from clients, so that none of them counts as not set where it is empty.
 const GUARDS: &[&str] = &[
@@ -120,14 +156,19 @@ const GUARDS: &[&str] = &[
     "http.routers.*.middlewares",
     "http.routers.*.tls.options",
     "http.services.*.middlewares",
+    "tcp.routers.*.rule",
+    "tcp.routers.*.entrypoints",
+    "tcp.routers.*.middlewares",
+    "tcp.routers.*.tls.passthrough",
+    "tcp.routers.*.tls.options",
 ];
 
 /// The row of a label.
 pub(crate) fn find<'a>(key: &Key<'a>) -> Option<Found<'a>> {
     FIELDS.iter().find_map(|(pattern, place)| {
         let (name, index) = fit(pattern, &key.parts)?;
-        let may_be_empty =
-            matches!(place, Place::Middleware) || MAY_BE_EMPTY.iter().any(|ending| pattern.ends_with(ending));
+        let may_be_empty = matches!(place, Place::Middleware | Place::TcpMiddleware(_))
+            || MAY_BE_EMPTY.iter().any(|ending| pattern.ends_with(ending));
         Some(Found { place: *place, name, index, may_be_empty, guards: GUARDS.contains(pattern) })
     })
 }
@@ -152,7 +193,9 @@ fn fit<'a>(pattern: &str, parts: &[&'a str]) -> Option<(&'a str, &'a str)> {
 /// All of them, with each type of middleware as one.
 #[cfg(test)]
 pub(crate) fn rows() -> Vec<String> {
-    let fields = FIELDS.iter().filter(|(_, place)| !matches!(place, Place::Middleware));
+    // What stands for all types of middlewares that there are not has no good case.
+    let is_one = |pattern: &str| pattern != "tcp.middlewares.*.**";
+    let fields = FIELDS.iter().filter(|(pattern, place)| !matches!(place, Place::Middleware) && is_one(pattern));
     fields.map(|(pattern, _)| (*pattern).to_owned()).chain(middlewares::kinds().map(of_kind)).collect()
 }
 

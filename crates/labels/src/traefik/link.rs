@@ -9,6 +9,7 @@ use super::services::{Service, did_you_mean};
 use super::{Options, Traefik, middlewares, name};
 use crate::dialect::Dialect;
 use crate::middleware::{Middleware, after_all_others};
+use crate::stream::Streams;
 use crate::verdict::{Outcome, Verdict};
 use crate::wish::{Exposed, RouteSpec, ServiceSpec, Words};
 
@@ -42,6 +43,7 @@ pub(super) fn link(mut draft: Draft, words: &Words<'_>, options: &Options) -> Tr
         network: draft.network,
         routes: if is_exposed { routes } else { Vec::new() },
         services: if is_exposed { draft.services.into_iter().map(service).collect() } else { Vec::new() },
+        streams: Streams::default(),
         middlewares: draft.middlewares.into_iter().map(|(name, parts)| middleware(name, &parts)).collect(),
         verdicts,
     }

@@ -6,6 +6,7 @@
 //! | `fields` | every label there is, one row each |
 //! | `draft` | routers, services and middlewares while they are read |
 //! | `routers`, `services`, `middlewares` | what each field puts in its place |
+//! | `tcp` | the same for TCP |
 //! | `scalar` | yes and no, times and lists as Go writes them |
 //! | [`rule`] | the language of rules |
 //! | `name` | what Traefik calls a container, and its default rule |
@@ -26,12 +27,14 @@ mod routers;
 pub mod rule;
 mod scalar;
 mod services;
+mod tcp;
 
 use divisi_model::Spec;
 
 use crate::dialect::Dialect;
 use crate::middleware::Middleware;
 use crate::nearest::is_slip_of;
+use crate::stream::Streams;
 use crate::verdict::Verdict;
 use crate::wish::{Exposed, RouteSpec, ServiceSpec, Words};
 
@@ -51,6 +54,8 @@ pub struct Options {
     pub default_rule: String,
     /// Which entry points are divisi's. A router that is only at others is not meant for those who come to this one.
     pub entrypoints: Vec<String>,
+    /// The ports of those at which TCP comes in, by name.
+    pub ports: Vec<(String, u16)>,
     /// Whether one label that cannot be read costs the whole container.
     pub strict: bool,
 }
@@ -77,6 +82,7 @@ impl Default for Options {
             default_rule: "Host(`{{ normalize .Name }}`)".to_owned(),
             // What people call them who have one for everybody.
             entrypoints: ["web", "http", "websecure", "https"].map(str::to_owned).to_vec(),
+            ports: Vec::new(),
             strict: false,
         }
     }
@@ -89,6 +95,7 @@ pub(crate) struct Traefik {
     pub(crate) network: Option<String>,
     pub(crate) routes: Vec<RouteSpec>,
     pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) streams: Streams,
     pub(crate) middlewares: Vec<Middleware>,
     pub(crate) verdicts: Vec<Verdict>,
 }
@@ -108,14 +115,25 @@ pub(crate) fn read(words: &Words<'_>, base: &Spec, options: &Options) -> Traefik
         draft.verdicts.push(Verdict { dialect: Dialect::Traefik, label, value, outcome });
     }
     let is_strict = options.strict && draft.verdicts.iter().any(Verdict::is_wrong);
+    let (about_tcp, said) = (std::mem::take(&mut draft.tcp), draft.exposed.clone());
     let mut found = link::link(draft, words, options);
+    let streams = tcp::link(about_tcp, &name::service(words), base, options, &mut found.verdicts);
+    expose(&mut found, streams, &said);
     if is_strict {
         found.exposed = Exposed::No("a label that cannot be read, with --strict-traefik".to_owned());
         found.routes.clear();
         found.services.clear();
+        found.streams = Streams::default();
         found.middlewares.clear();
     }
     found
+}
+
+/// A router of TCP exposes a container as one of HTTP does, unless a label says that it is not to be.
+fn expose(found: &mut Traefik, streams: Streams, said: &Exposed) {
+    if !streams.is_empty() && !matches!(said, Exposed::No(_)) {
+        (found.exposed, found.streams) = (Exposed::Yes, streams);
+    }
 }
 
 /// With a letter wrong in its first word, it is still to be heard of.

@@ -16,6 +16,10 @@ pub trait Asked {
     fn any_header(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool;
     /// Who asks, after what trusted proxies say of it.
     fn client(&self) -> IpAddr;
+    /// Whether the client offers that protocol in its handshake of TLS; only asked of connections that carry no HTTP.
+    fn offers(&self, _protocol: &[u8]) -> bool {
+        false
+    }
     /// Whether it came inside TLS, here or at a trusted proxy.
     fn is_secure(&self) -> bool;
 }

@@ -35,6 +35,8 @@ pub enum RuleError {
     },
     /// No address and no network.
     Network(String),
+    /// No name of a protocol.
+    Protocol(String),
     /// Parentheses in parentheses in parentheses.
     Deep,
     /// More conditions than anybody writes.
@@ -54,6 +56,7 @@ impl fmt::Display for RuleError {
             Self::Network(text) => {
                 write!(f, "`{text}` is neither an address such as 10.0.0.1 nor a network such as 10.0.0.0/8")
             }
+            Self::Protocol(text) => write!(f, "`{text}` is no name of a protocol such as h2 or postgresql"),
             Self::Deep => write!(f, "the rule is nested more than {MOST_DEPTH} deep"),
             Self::Long => write!(f, "the rule has more than {MOST_PARTS} conditions"),
         }

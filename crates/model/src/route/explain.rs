@@ -127,6 +127,6 @@ fn found<A: Asked>(part: &Rule, question: &Question<'_, A>) -> String {
             b"" => "the request has no query".to_owned(),
             query => format!("the query is {}", query.escape_ascii()),
         },
-        Rule::All(_) | Rule::Any(_) | Rule::Not(_) => String::new(),
+        Rule::Alpn(_) | Rule::All(_) | Rule::Any(_) | Rule::Not(_) => String::new(),
     }
 }

@@ -54,6 +54,7 @@ impl Rule {
             }
             // An IPv4 client at a socket for both is mapped into IPv6.
             Self::ClientIp(network) => network.contains(&asked.client().to_canonical()),
+            Self::Alpn(protocol) => asked.offers(protocol.as_bytes()),
             Self::All(rules) => rules.iter().all(|rule| rule.holds(question)),
             Self::Any(rules) => rules.iter().any(|rule| rule.holds(question)),
             Self::Not(rule) => !rule.holds(question),

@@ -100,6 +100,8 @@ pub struct Way {
     pub hides_host: bool,
     /// By which door they come in.
     pub door: Door,
+    /// TLS is the replica's business: it gets what the client sends as it is. Only for connections that carry no HTTP.
+    pub passes_tls: bool,
     /// Where those that come without TLS are sent. None: they are served, if the door admits them.
     pub redirect: Option<Redirect>,
     /// What is wanted of TLS, where they come in so.

@@ -84,6 +84,9 @@ pub enum Rule {
     /// The client is in that network.
     #[non_exhaustive]
     ClientIp(IpNet),
+    /// The client offers that protocol in its handshake of TLS. Never so for a request of HTTP.
+    #[non_exhaustive]
+    Alpn(Box<str>),
     /// All of them hold; always true where there is none.
     #[non_exhaustive]
     All(Vec<Self>),
@@ -212,6 +215,15 @@ impl Rule {
         let address = || trimmed.parse::<IpAddr>().ok().map(IpNet::from);
         let network = trimmed.parse().ok().or_else(address).ok_or_else(|| RuleError::Network(text.to_owned()))?;
         Ok(Self::ClientIp(network.trunc()))
+    }
+
+    /// The client offers the protocol `text` in its handshake of TLS (RFC 7301 3.1).
+    ///
+    /// # Errors
+    /// No protocol is called so.
+    pub fn alpn(text: &str) -> Result<Self, RuleError> {
+        let is_name = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_name { Ok(Self::Alpn(text.into())) } else { Err(RuleError::Protocol(text.to_owned())) }
     }
 
     /// All of them hold.

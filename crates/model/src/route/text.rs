@@ -65,6 +65,7 @@ impl fmt::Display for Leaf<'_> {
                 write!(f, "QueryRegexp({}, {})", Quoted(name), Quoted(value.as_str()))
             }
             Rule::ClientIp(network) => write!(f, "ClientIP(`{network}`)"),
+            Rule::Alpn(protocol) => write!(f, "ALPN({})", Quoted(protocol)),
             Rule::All(_) | Rule::Any(_) | Rule::Not(_) => f.write_str(&self.0.sorted_text()),
         }
     }

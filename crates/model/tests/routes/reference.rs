@@ -54,6 +54,7 @@ pub(crate) fn holds(rule: &Rule, request: &Request) -> bool {
         Rule::ClientIp { 0: network, .. } => network.contains(&request.client()),
         Rule::All { 0: rules, .. } => rules.iter().all(|rule| holds(rule, request)),
         Rule::Any { 0: rules, .. } => rules.iter().any(|rule| holds(rule, request)),
+        Rule::Alpn { .. } => false,
         Rule::Not { 0: rule, .. } => !holds(rule, request),
     }
 }

@@ -1,7 +1,7 @@
 //! A new connection to a replica, in TLS where the replica is spoken to so.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 
 use divisi_model::Moment;
 use divisi_tls::upstream::{Means, Protocol};
@@ -12,6 +12,7 @@ use super::Attempt;
 use crate::clock::Elapsed;
 use crate::door::without_port;
 use crate::error::Error;
+use crate::proxy_protocol;
 use crate::transport::{Tcp, Tls, Transport};
 
 impl Attempt<'_> {
@@ -24,6 +25,7 @@ impl Attempt<'_> {
         let stream = connected.map_err(|Elapsed| Error::ConnectTimeout)?.map_err(Error::Connect)?;
         stream.set_nodelay(true).map_err(Error::Connect)?;
         let tcp = Tcp::new(stream);
+        self.upload.limit(self.introduce(&tcp)).await.map_err(|Elapsed| Error::ConnectTimeout)??;
         let transport = if replica.speech().scheme.is_secure() {
             let sealed = self.upload.limit(self.seal(tcp, protocol)).await;
             Transport::Tls(Box::new(sealed.map_err(|Elapsed| Error::ConnectTimeout)??))
@@ -35,9 +37,37 @@ impl Attempt<'_> {
         Ok(transport)
     }
 
-    /// For whom the replica's certificate has to be; None where there is no TLS. A connection serves only requests for whose name
-    /// it was made.
-    pub(super) fn server_name(&self) -> Option<String> {
+    /// Tells the replica whose connection it is, where it wants to know (PROXY protocol 2). Where the client had connected to is told as
+    /// our own address with the port at which we listen.
+    async fn introduce(&self, tcp: &Tcp) -> Result<(), Error> {
+        let Some(version) = self.lease.replica().speech().proxy_header else { return Ok(()) };
+        let mut destination = tcp.local_addr().map_err(Error::Connect)?;
+        let settings = &self.worker.settings;
+        let entrance = settings.listen_tls.filter(|_| self.identity.seal.is_some()).unwrap_or(settings.listen);
+        destination.set_port(entrance.port());
+        let mut header = Vec::new();
+        proxy_protocol::write(version, self.identity.source(), destination, &mut header);
+        let mut rest = &header[..];
+        while !rest.is_empty() {
+            let written = poll_fn(|context| tcp.poll_write(context, &[IoSlice::new(rest)])).await;
+            rest = &rest[written.map_err(Error::Connect)?..];
+        }
+        Ok(())
+    }
+
+    /// What tells a connection from others to the same replica: for whom its certificate is, and for which client it was made,
+    /// where the replica was told.
+    pub(super) fn purpose(&self) -> Option<String> {
+        let name = self.server_name();
+        match self.lease.replica().speech().proxy_header {
+            None => name,
+            Some(_) => Some(format!("{} {}", self.identity.source(), name.unwrap_or_default())),
+        }
+    }
+
+    /// For whom the replica's certificate has to be; None where there is no TLS. A connection serves only requests for
+    /// whose name it was made.
+    fn server_name(&self) -> Option<String> {
         let speech = self.lease.replica().speech();
         if !speech.scheme.is_secure() {
             return None;

@@ -23,7 +23,7 @@ use crate::worker::Worker;
 
 impl Attempt<'_> {
     pub(super) async fn by_http1<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
-        let name = self.server_name();
+        let name = self.purpose();
         let pooled = self.pooled(name.as_deref());
         let reused = pooled.is_some();
         let stream = match pooled {
@@ -50,8 +50,7 @@ impl Attempt<'_> {
         let now = Moment::now();
         self.marks.ended.set(Some(now));
         // A byte that nobody asked for belongs to nobody: such a connection is never used again (RFC 9112 9.2).
-        let is_clean = self.response.keeps_alive() && body.is_over() && self.buffer.is_empty();
-        if is_clean && self.lease.replica().speech().proxy_header.is_none() {
+        if self.response.keeps_alive() && body.is_over() && self.buffer.is_empty() {
             self.worker.pool.put(self.lease.replica(), stream, name, now);
         }
         Ok(())

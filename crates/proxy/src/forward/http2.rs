@@ -82,7 +82,7 @@ impl Attempt<'_> {
 
     /// A place on a line to the replica, a new one where there is no room on those that there are; and whether it is new.
     async fn call(&self) -> Result<(Call, bool), Error> {
-        let (worker, replica, name) = (self.worker, self.lease.replica(), self.server_name());
+        let (worker, replica, name) = (self.worker, self.lease.replica(), self.purpose());
         self.upload.arm(worker.settings.limits.connect_timeout);
         let found = self.upload.limit(worker.lines.find(replica, name.as_deref())).await;
         let duty = match found.map_err(|Elapsed| Error::ConnectTimeout)? {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -28,6 +28,11 @@ impl Tcp {
     /// What the kernel knows of the connection; None where it knows nothing.
     pub(crate) fn receipt(&self) -> Option<Receipt> {
         divisi_kernel::receipt(&*self.0.borrow()).ok()
+    }
+
+    /// Its own end.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.borrow().local_addr()
     }
 
     /// Reads what is there; 0 is the peer's end.

@@ -1,10 +1,18 @@
 //! What a replica is told about the client, and whom it is told by.
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use divisi_model::speech::ProxyHeader;
+use divisi_model::{Card, Readiness, Service, Snapshot, Speech};
 use divisi_testkit::client::Client;
 use divisi_testkit::message::Head;
 use divisi_testkit::replica::Replica;
+use divisi_testkit::wait::PATIENCE;
 
-use crate::support::{Proxy, settings};
+use crate::support::{GET, Proxy, settings, spec};
 
 const FORGED: &str = "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil.test\r\n\
                       X-Real-IP: 1.2.3.4\r\nForwarded: for=1.2.3.4\r\n";
@@ -56,4 +64,53 @@ fn a_trusted_proxy_that_says_nothing_is_the_client() {
     assert_eq!(head.values("x-forwarded-for"), ["127.0.0.1"]);
     assert_eq!(head.values("x-real-ip"), ["127.0.0.1"]);
     assert_eq!(head.values("x-forwarded-proto"), ["http"]);
+}
+
+/// Takes connections one after the other, answers each request, and tells what came on each up to its first request's end.
+fn who_wants_to_know() -> (SocketAddr, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("its address");
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, tell) = (stream.expect("a connection"), tell.clone());
+            thread::spawn(move || {
+                let mut heard = Vec::new();
+                let mut piece = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut piece) {
+                    heard.extend_from_slice(&piece[..count]);
+                    if heard.ends_with(b"\r\n\r\n") {
+                        let _ = tell.send(String::from_utf8_lossy(&heard).into_owned());
+                        heard.clear();
+                        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("it is there");
+                    }
+                }
+            });
+        }
+    });
+    (addr, told)
+}
+
+#[test]
+fn a_replica_that_wants_to_know_is_told_whose_connection_it_is() {
+    let (addr, told) = who_wants_to_know();
+    let service = Service::new("web", spec());
+    let speech = Speech { proxy_header: Some(ProxyHeader::V1), ..Speech::default() };
+    let card = Card { speech: Arc::new(speech), ..Card::new("web-1", 1) };
+    let member = service.replica(card, addr, Readiness::Ready);
+    let service = service.with_replicas(vec![Arc::clone(&member)], 1);
+    let proxy = Proxy::serving(settings(), Snapshot::of(Arc::new(service)), vec![member]);
+    for _ in 0..2 {
+        let mut client = proxy.connect();
+        let from = client.local_addr().port();
+        // The second request of a client goes over the same connection, and nobody else's does.
+        for begin in
+            [format!("PROXY TCP4 127.0.0.1 127.0.0.1 {from} {}\r\nGET / ", proxy.addr().port()), "GET / ".into()]
+        {
+            client.send(GET);
+            assert_eq!(client.response().status(), 204);
+            let heard = told.recv_timeout(PATIENCE).expect("a request came");
+            assert!(heard.starts_with(&begin), "{heard}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use divisi_tls::Vault;
 pub(crate) struct Proxy {
     pub(crate) running: Option<Running>,
     pub(crate) published: Arc<Published>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) service: Service,
     pub(crate) members: Vec<Arc<divisi_model::Replica>>,
     addr: SocketAddr,
@@ -85,6 +86,16 @@ impl Proxy {
         Self::started(settings, snapshot, members, None)
     }
 
+    /// The same, whose exchanges go to that log.
+    pub(crate) fn logged(
+        settings: Settings,
+        snapshot: Snapshot,
+        members: Vec<Arc<divisi_model::Replica>>,
+        log: Option<AccessLog>,
+    ) -> Self {
+        Self::started(settings, snapshot, members, log)
+    }
+
     fn started(
         settings: Settings,
         snapshot: Snapshot,
@@ -93,9 +104,10 @@ impl Proxy {
     ) -> Self {
         let published = Published::new(snapshot);
         let vault = Vault::new().expect("random numbers");
-        let running = divisi_proxy::start(settings, Arc::clone(&published), vault, log).expect("the proxy starts");
+        let running =
+            divisi_proxy::start(settings, Arc::clone(&published), Arc::clone(&vault), log).expect("the proxy starts");
         let addr = running.local_addr();
-        Self { running: Some(running), published, service: Service::new("web", spec()), members, addr }
+        Self { running: Some(running), published, vault, service: Service::new("web", spec()), members, addr }
     }
 
     /// Where it listens.

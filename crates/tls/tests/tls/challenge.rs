@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use divisi_tls::{Choice, Speaks, Vault};
+use rcgen::{CertificateParams, CustomExtension, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
 
 use crate::stage::{Authority, BOTH, Met, meet, vault};
 
@@ -25,6 +27,21 @@ fn the_certificate_of_a_challenge_is_shown_to_who_asks_for_it_and_to_nobody_else
     assert!(!usual.is_challenge, "who does not ask gets the usual one");
     vault.remove_challenge("web.test");
     assert!(matches!(meet(&vault, &asking, "web.test"), Met::Refused), "after");
+}
+
+#[test]
+fn the_extension_that_nobody_else_knows_is_no_fault() {
+    // RFC 8737 3: it is critical.
+    let mut params = CertificateParams::new(["web.test".to_owned()]).expect("a name");
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(&[7; 32])];
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("signed").der().clone();
+    let vault = Vault::new().expect("a vault");
+    vault
+        .set_challenge("web.test", certificate, PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .expect("a challenge");
+    let choice = vault.choose(Some("web.test"), [&b"acme-tls/1"[..]].into_iter(), Speaks::Http);
+    assert!(matches!(choice, Choice::Challenge(_)), "{choice:?}");
 }
 
 #[test]

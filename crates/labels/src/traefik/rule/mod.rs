@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `syntax` | calls, `!`, `&&`, `\|\|`, parentheses |
 //! | `matchers` | what each call means |
+//! | `stream` | the same for routers of TCP |
 //! | `template` | `{name:regex}` of Traefik 2 |
 
 mod matchers;
+mod stream;
 mod syntax;
 mod template;
 #[cfg(test)]
@@ -54,4 +56,12 @@ impl fmt::Display for RuleFault {
 /// It is none; where, and what would have been accepted.
 pub fn parse(text: &str) -> Result<Parsed, RuleFault> {
     matchers::lower(&syntax::parse(text)?)
+}
+
+/// Reads a rule of a router of TCP.
+///
+/// # Errors
+/// It is none; where, and what would have been accepted.
+pub fn parse_tcp(text: &str) -> Result<Parsed, RuleFault> {
+    stream::lower(&syntax::parse(text)?)
 }

@@ -1,0 +1,70 @@
+//! A port at which HTTP is served as well: what begins with TLS and asks for a name that a route of TCP has is passed on, and
+//! everything else is HTTP, with what was read of it.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use divisi_model::route::Route;
+use divisi_model::tcp::{Connection, Port};
+use tokio::net::TcpStream;
+
+use super::hello::{self, Greeting};
+use super::openings::Opening;
+use super::passage::{self, Arrival};
+use crate::clock::Timer;
+use crate::desk::Window;
+use crate::worker::Worker;
+
+/// Whether a route of TCP wants some of what comes to the port of that connection.
+pub(crate) fn is_shared(stream: &TcpStream, worker: &Worker) -> bool {
+    shared_port(stream, worker).is_some()
+}
+
+fn shared_port(stream: &TcpStream, worker: &Worker) -> Option<Arc<Port>> {
+    let snapshot = worker.published.load();
+    if snapshot.ports().is_empty() {
+        return None;
+    }
+    let port = snapshot.ports().get(stream.local_addr().ok()?.port())?;
+    port.reads_hello().then(|| Arc::clone(port))
+}
+
+/// Serves the connection of a client if it is one of TCP; gives it back with what was read of it if it is not.
+pub(crate) async fn sift(
+    mut stream: TcpStream,
+    mut window: Window,
+    client: SocketAddr,
+    worker: &Rc<Worker>,
+) -> Option<(TcpStream, Window)> {
+    let Some(port) = shared_port(&stream, worker) else { return Some((stream, window)) };
+    let timer = Timer::new(&worker.clock);
+    timer.rest(worker.settings.limits.head_timeout);
+    let greeting = match hello::read(&mut stream, &mut window, &timer).await {
+        Ok(Some(greeting)) => greeting,
+        Ok(None) => return Some((stream, window)),
+        Err(error) => {
+            tracing::debug!(%error, %client, "a connection ended before it was known what it is");
+            return None;
+        }
+    };
+    let protocols = greeting.protocols();
+    let asked = Connection { client: client.ip().to_canonical(), hello: Some(greeting.hello(&protocols)) };
+    match port.find(&asked) {
+        Some(route) if !is_left_to_http(route, &greeting, worker) => {}
+        _ => return Some((stream, window)),
+    }
+    let destination = stream.local_addr().unwrap_or(client);
+    let opening = Opening::new(port.number());
+    drop(protocols);
+    let arrival = Arrival { stream, early: window, greeting: Some(greeting), source: client, destination };
+    passage::go_on(arrival, &opening, worker).await;
+    None
+}
+
+/// A route for whatever name leaves those to HTTP for which there is a certificate here: so it is in Traefik, where a router
+/// for a host comes before one of TCP for all.
+fn is_left_to_http(route: &Route, greeting: &Greeting, worker: &Worker) -> bool {
+    let name = std::str::from_utf8(&greeting.server_name).unwrap_or_default();
+    route.text() == "All()" && worker.vault.load().own(name).is_some()
+}
