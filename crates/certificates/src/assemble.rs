@@ -8,7 +8,7 @@ use divisi_tls::{Certificate, Demand, Keyring, name};
 
 use crate::folder::{DEFAULT, Folder, name_of};
 use crate::orders::{Brought, NameSet};
-use crate::private::is_private;
+use crate::private::{DOMAINS, is_private};
 use crate::wishes::{Wish, Wishes};
 
 /// Puts the certificates from files onto the ring that are not over: under the names that stand in them, under what their
@@ -69,10 +69,31 @@ pub(crate) fn lay_brought(ring: &mut Keyring, brought: &Brought, wanted: &BTreeS
     }
 }
 
-/// The private hosts that have nothing yet.
-pub(crate) fn for_local(ring: &Keyring, wishes: &Wishes) -> BTreeSet<Arc<str>> {
-    let hosts = wishes.hosts.keys().map(single);
-    hosts.filter(|host| is_private(host) && ring.own(host).is_none()).collect()
+/// The private hosts that have nothing yet, and those for which somebody has asked.
+pub(crate) fn for_local<'a>(
+    ring: &Keyring,
+    wishes: &Wishes,
+    asked: impl Iterator<Item = &'a Arc<str>>,
+) -> BTreeSet<Arc<str>> {
+    let hosts = wishes.hosts.keys().map(single).filter(|host| is_private(host) && !is_of_a_domain(host));
+    let asked = asked.filter(|name| ring.is_on_demand(name)).cloned();
+    hosts.chain(asked).filter(|host| ring.own(host).is_none()).collect()
+}
+
+/// Says for which private names the local authority signs when somebody asks: for those that no list can have, and that clients
+/// believe by no wildcard. Whoever has a certificate for all others means it for them.
+pub(crate) fn lay_on_demand(ring: &mut Keyring, wishes: &Wishes) {
+    let patterns = wishes.hosts.keys().filter(|host| is_private(host));
+    ring.on_demand = patterns.filter(|host| host.starts_with("**.") || is_of_a_domain(host)).cloned().collect();
+    if wishes.takes_all && ring.default.is_none() {
+        ring.on_demand.extend(DOMAINS.iter().map(|domain| format!("**.{domain}").into()));
+        ring.on_demand.insert("*".into());
+    }
+}
+
+/// Whether it is a wildcard for what stands right below a domain, such as `*.localhost`, which clients do not believe.
+fn is_of_a_domain(host: &str) -> bool {
+    host.strip_prefix("*.").is_some_and(|suffix| !suffix.contains('.'))
 }
 
 /// Puts onto the ring what is over, for names that have nothing else: who sees it learns more than who is turned away.
@@ -120,7 +141,9 @@ pub(crate) fn lay_problems(ring: &mut Keyring, folder: Option<&Folder>, wishes: 
             ring.problems.insert(Arc::clone(stem), problem.to_string().into());
         }
     }
-    for (host, _) in wishes.hosts.iter().filter(|(_, wish)| wish.is_secure) {
+    let is_on_demand = |host: &Arc<str>| ring.on_demand.contains(host);
+    let hosts: Vec<_> = wishes.hosts.iter().filter(|(host, wish)| wish.is_secure && !is_on_demand(host)).collect();
+    for (host, _) in hosts {
         let host = single(host);
         if ring.own(&host).is_none() && ring.default.is_none() && !ring.is_coming(&host) {
             let advice = match (is_private(&host), has_acme) {

@@ -1,13 +1,14 @@
 //! The one task that keeps the vault in line with the snapshot, with files and with what ACME brings.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use divisi_model::{Published, Snapshot};
 use divisi_tls::{Demand, Keyring, Vault};
+use tokio::sync::mpsc;
 use tokio::task::{spawn_blocking, yield_now};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
 use crate::Settings;
@@ -29,6 +30,12 @@ const RENEW: Duration = Duration::from_secs(3600);
 /// So many certificates are signed before others on this thread have their turn.
 const AT_ONCE: usize = 16;
 
+/// Most names that are signed for because somebody asked. Strangers may ask, so it is a bound and no cache; the first goes first.
+const MOST_ASKED: usize = 100;
+
+/// Who asks within this time shares the work that a name means.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// What keeps the vault in line.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -38,6 +45,8 @@ pub(crate) struct Keeper {
     /// None while it is read.
     disk: Option<Disk>,
     local: Option<Local>,
+    /// Names for which somebody waits, or has waited; the last one last.
+    asked: VecDeque<Arc<str>>,
     wishes: Wishes,
     demands: HashMap<Arc<str>, Demand>,
 }
@@ -61,7 +70,8 @@ impl Keeper {
             vault.set_root(local.pem().to_owned());
         }
         let disk = Some(Disk::new(folder));
-        Self { vault, orders, has_acme: acme, disk, local, wishes: Wishes::default(), demands: HashMap::new() }
+        let (asked, wishes, demands) = (VecDeque::new(), Wishes::default(), HashMap::new());
+        Self { vault, orders, has_acme: acme, disk, local, asked, wishes, demands }
     }
 
     /// Never ends.
@@ -69,11 +79,17 @@ impl Keeper {
         let mut clock = interval(LOOK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let orders = Arc::clone(&self.orders);
+        let mut demanded = self.vault.demanded();
         let (mut seen, mut read_at, mut made_at) = (Weak::new(), None, None);
         loop {
-            let is_brought = tokio::select! {
+            let is_other = tokio::select! {
                 _ = clock.tick() => false,
                 () = orders.heard() => true,
+                Some(first) = next(demanded.as_mut()) => {
+                    sleep(GATHER).await;
+                    let others = std::iter::from_fn(|| demanded.as_mut()?.try_recv().ok());
+                    self.ask(std::iter::once(first).chain(others))
+                }
             };
             let is_wished = self.look(published, &mut seen);
             let is_read = (is_wished || is_due(&mut read_at, READ)) && self.read().await;
@@ -82,10 +98,23 @@ impl Keeper {
             let is_known = !published.engine().is_wanted() || published.engine().is_listed();
             if !is_known {
                 made_at = None;
-            } else if is_brought || is_wished || is_read || is_renewed {
+            } else if is_other || is_wished || is_read || is_renewed {
                 self.publish().await;
             }
         }
+    }
+
+    /// Notes names for which somebody waits. Returns whether one of them is new.
+    fn ask(&mut self, names: impl Iterator<Item = Box<str>>) -> bool {
+        let before = self.asked.len();
+        for name in names {
+            if !self.asked.iter().any(|asked| **asked == *name) {
+                self.asked.push_back(name.into());
+            }
+        }
+        let is_other = self.asked.len() != before;
+        self.asked.drain(..self.asked.len().saturating_sub(MOST_ASKED));
+        is_other
     }
 
     /// Returns whether other things are wished.
@@ -179,7 +208,8 @@ impl Keeper {
     /// Has the local authority sign what private hosts need.
     async fn sign(&mut self, ring: &mut Keyring, now: SystemTime) {
         let Some(local) = &mut self.local else { return };
-        let hosts = assemble::for_local(ring, &self.wishes);
+        assemble::lay_on_demand(ring, &self.wishes);
+        let hosts = assemble::for_local(ring, &self.wishes, self.asked.iter());
         local.retain(|name| hosts.contains(name));
         let mut signed = 0;
         for host in hosts {
@@ -194,6 +224,14 @@ impl Keeper {
                 Err(problem) => drop(ring.problems.insert(host, problem.to_string().into())),
             }
         }
+    }
+}
+
+/// The next name for which somebody waits.
+async fn next(demanded: Option<&mut mpsc::Receiver<Box<str>>>) -> Option<Box<str>> {
+    match demanded {
+        Some(demanded) => demanded.recv().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,7 +14,7 @@ use divisi_tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use divisi_tls::{Certificate, CertificateError, Source};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, SanType,
 };
 use thiserror::Error;
 use tracing::{info, warn};
@@ -33,6 +34,9 @@ const LEAF_ENDS: Duration = Duration::from_secs(20 * 86_400);
 
 /// The longest common name.
 const COMMON_NAME: usize = 64;
+
+/// The addresses of `localhost`.
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// The clock of whoever looks may be behind.
 const SKEW: Duration = DAY;
@@ -91,10 +95,15 @@ impl Local {
         }
         match Self::kept(&folder.join(FILE), now) {
             Err(problem @ (LocalError::File { .. } | LocalError::Content { .. })) => {
+                let advice = match problem {
+                    LocalError::File { .. } => {
+                        "; mount a volume there that divisi's user may write to, or name another (--data)"
+                    }
+                    _ => "",
+                };
                 warn!(
-                    "the local authority is not kept, so each start of divisi has another one, which nobody trusts: {problem}; \
-                     mount a volume at {}, or name another folder (--data)",
-                    folder.display()
+                    "the local authority is not kept, so each start of divisi has another one, which nobody trusts: \
+                     {problem}{advice}"
                 );
                 Self::made(now).map(|(local, _)| local)
             }
@@ -181,6 +190,10 @@ impl Local {
     fn signed(&self, name: &str, now: SystemTime) -> Result<Certificate, LocalError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new([name.to_owned()])?;
+        // Who comes by one of these addresses names nobody, and is shown this one.
+        if name == "localhost" {
+            params.subject_alt_names.extend(LOOPBACK.map(SanType::IpAddress));
+        }
         // A common name is short (RFC 5280, ub-common-name), and nobody looks at it where there are other names.
         params.distinguished_name = named(if name.len() <= COMMON_NAME { name } else { "divisi" });
         params.not_before = (now - SKEW).into();

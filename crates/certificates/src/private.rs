@@ -2,7 +2,7 @@
 
 /// Domains that are set aside: `localhost` and `test` (RFC 6761), `local` (RFC 6762), `home.arpa` (RFC 8375), and `internal`
 /// (ICANN, 2024).
-const DOMAINS: [&str; 5] = ["localhost", "local", "internal", "test", "home.arpa"];
+pub(crate) const DOMAINS: [&str; 5] = ["localhost", "local", "internal", "test", "home.arpa"];
 
 /// Whether `name` (or the wildcard `*.name`), in lower case, means something only in one's own network: a name in a domain that
 /// is set aside, or one without a dot.

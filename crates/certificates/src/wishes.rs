@@ -20,6 +20,8 @@ pub(crate) struct Wishes {
     pub(crate) sets: BTreeSet<NameSet>,
     /// Files of authorities that replicas name.
     pub(crate) trusts: BTreeSet<Arc<str>>,
+    /// Whether there is a service for what no route has, so that any name may be asked for.
+    pub(crate) takes_all: bool,
     /// Routes that demand something of clients and name no host: they serve nobody inside TLS.
     pub(crate) hostless: BTreeSet<Arc<str>>,
 }
@@ -42,7 +44,8 @@ impl Wishes {
             wishes.add(route);
         }
         // Whoever asks for nothing in particular comes from near.
-        if snapshot.fallback().is_ok() {
+        wishes.takes_all = snapshot.fallback().is_ok();
+        if wishes.takes_all {
             wishes.hosts.entry("localhost".into()).or_default();
         }
         for replica in snapshot.services().flat_map(|service| service.ready()) {

@@ -117,6 +117,49 @@ fn names_of_services_have_a_certificate_of_the_local_authority() {
 }
 
 #[test]
+fn where_a_service_gets_everything_private_names_have_a_certificate_as_soon_as_somebody_asks() {
+    let settings = Settings { local_authority: true, ..Settings::default() };
+    let stage = Stage::open(settings, Snapshot::of(Arc::new(Service::new("web", Spec::default()))));
+    stage.until("the first certificate", |vault| serves(vault, "localhost"));
+    for name in ["echo.localhost", "a.b.localhost", "shop.test", "nas", "printer.home.arpa"] {
+        stage.until(name, |vault| serves(vault, name));
+        let told = stage.listing(name).and_then(|listing| listing.certificate).expect("it is listed");
+        assert_eq!((told.kind, &*told.names), ("local", &[Arc::from(name)][..]));
+    }
+    assert!(matches!(choose(&stage.vault, "example.com"), Choice::Refuse));
+    let unnamed = stage.vault.choose(None, [].into_iter(), Speaks::Http);
+    assert!(matches!(unnamed, Choice::Serve { .. }), "who comes by an address is shown that of localhost");
+    // As many as strangers like: the first ones go.
+    for number in 0..150 {
+        let name = format!("x{number}.localhost");
+        stage.until(&name, |vault| serves(vault, &name));
+    }
+    assert!(stage.vault.load().certificates.len() <= 101, "{}", stage.vault.load().certificates.len());
+    assert!(stage.listing("echo.localhost").is_none() && serves(&stage.vault, "localhost"));
+    stage.until("one that has gone is back", |vault| serves(vault, "echo.localhost"));
+    // Routes take everything from it.
+    stage.published.publish(world(vec![route(host("web.test"), Protection::default())], &[]));
+    stage.until("routes", |vault| serves(vault, "web.test"));
+    for name in ["echo.localhost", "localhost", "x149.localhost"] {
+        assert!(matches!(choose(&stage.vault, name), Choice::Refuse), "{name}");
+    }
+}
+
+#[test]
+fn wildcards_that_clients_do_not_believe_are_signed_for_name_by_name() {
+    let settings = Settings { local_authority: true, ..Settings::default() };
+    let routes = ["*.localhost", "*.shop.test"].map(|name| route(host(name), Protection::default()));
+    let stage = Stage::open(settings, world(routes.into(), &[]));
+    stage.until("a wildcard", |vault| serves(vault, "a.shop.test"));
+    stage.until("a name", |vault| serves(vault, "a.localhost"));
+    assert!(stage.listing("a.localhost").is_some() && stage.listing("*.shop.test").is_some());
+    assert!(stage.listing("*.localhost").is_none() && stage.listing("a.shop.test").is_none());
+    for name in ["localhost", "b.a.localhost", "other.test"] {
+        assert!(matches!(choose(&stage.vault, name), Choice::Refuse), "{name}");
+    }
+}
+
+#[test]
 fn without_a_local_authority_private_names_are_refused() {
     let stage =
         Stage::open(Settings::default(), world(vec![route(host("echo.localhost"), Protection::default())], &[]));

@@ -66,7 +66,8 @@ impl Sources {
     /// What there is now.
     pub(crate) async fn world(&self) -> World {
         let sightings = timeout(TELL_TIMEOUT, self.inquirer.sightings()).await.unwrap_or_default();
-        World { snapshot: self.published.keep(), sightings, certificates: self.vault.status(), now: Moment::now() }
+        let (ring, certificates) = (Arc::clone(&self.vault.load()), self.vault.status());
+        World { snapshot: self.published.keep(), sightings, certificates, ring, now: Moment::now() }
     }
 }
 

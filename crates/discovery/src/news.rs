@@ -23,6 +23,8 @@ pub(crate) enum Turn<'a> {
     Gone,
     /// It cannot get requests, and this is why.
     Unroutable(&'a str),
+    /// It is another project's, on other networks: another divisi's, which is usual, or one that a network is missing.
+    OutOfReach(&'a str),
     /// Not all that the engine says of it can be read.
     Unreadable(&'a str),
     /// A label of it cannot be read.
@@ -40,7 +42,7 @@ impl fmt::Display for Turn<'_> {
             Self::Gone => f.write_str("is gone"),
             Self::Mislabelled(why) => write!(f, "has a label that is passed over: {why}"),
             Self::Unreadable(why) => write!(f, "cannot be inspected: {why}"),
-            Self::Unroutable(why) => write!(f, "is not routed: {why}"),
+            Self::Unroutable(why) | Self::OutOfReach(why) => write!(f, "is not routed: {why}"),
         }
     }
 }
@@ -64,9 +66,13 @@ impl News {
     pub(crate) fn tell(&mut self, now: Instant, name: &str, turn: &Turn<'_>, before: usize, after: usize) {
         self.flush(now);
         self.since.get_or_insert(now);
+        let is_usual = matches!(turn, Turn::OutOfReach(_));
         let is_warning = matches!(turn, Turn::Unroutable(_) | Turn::Unreadable(_) | Turn::Mislabelled(_));
-        let (written, held) =
-            if is_warning { (&mut self.warned, &mut self.held_warnings) } else { (&mut self.written, &mut self.held) };
+        let (written, held) = if is_warning || is_usual {
+            (&mut self.warned, &mut self.held_warnings)
+        } else {
+            (&mut self.written, &mut self.held)
+        };
         if *written >= Self::PER_PERIOD {
             *held += 1;
             return;
@@ -74,7 +80,7 @@ impl News {
         *written += 1;
         match turn {
             _ if is_warning => warn!("replica {name} {turn}"),
-            _ if before == after => info!("replica {name} {turn}"),
+            _ if is_usual || before == after => info!("replica {name} {turn}"),
             _ => info!("replica {name} {turn} ({before} \u{2192} {after} ready)"),
         }
     }

@@ -51,3 +51,33 @@ fn projects_are_told_what_is_wrong() {
     }
     assert!(behind.is_empty(), "{}", behind.join("\n"));
 }
+
+#[test]
+fn the_examples_have_no_mistakes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = vec!["compose.yaml".to_owned()];
+    let examples = fs::read_dir(root.join("examples")).expect("the folder").flatten();
+    files.extend(examples.map(|entry| format!("examples/{}", entry.file_name().display())));
+    assert!(files.len() >= 9, "{files:?}");
+    for file in files {
+        let output = check(&root, &file);
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{file}: {said}");
+        // One that relies on what an image exposes is told so, and is right: these are ours.
+        let other = said.lines().find(|line| line.contains("warning: ") && !line.contains("no port is known"));
+        assert_eq!(other, None, "{file}");
+    }
+}
+
+#[test]
+fn the_readme_shows_the_smallest_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let without_comments = |text: &str| {
+        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim_end());
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    };
+    let read = |file: &str| fs::read_to_string(root.join(file)).expect("a file");
+    let readme = read("README.md");
+    let shown = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a Compose file");
+    assert_eq!(without_comments(shown), without_comments(&read("examples/minimal.yaml")));
+}

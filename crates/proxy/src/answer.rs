@@ -74,6 +74,7 @@ impl<'a> Word<'a> {
             307 => "Temporary Redirect",
             308 => "Permanent Redirect",
             400 => "Bad Request",
+            403 => "Forbidden",
             404 => "Not Found",
             408 => "Request Timeout",
             414 => "URI Too Long",

@@ -50,13 +50,23 @@ pub(crate) fn mind_the_entrance(identity: &Identity, request: &RequestHead) -> R
     host.map_or(Ok(()), |host| Err(Error::Elsewhere { status: 308, location: location(host, 443, request) }))
 }
 
+/// Why a request is not sent into TLS, and what to do.
+const NO_HOST: &str = "it names no host at which TLS could be asked for; send it with Host, or inside TLS";
+const NO_TLS: &str =
+    "nobody listens for TLS, as divisi's log says; free that address or name another one (--listen-tls)";
+
 /// Sends a request into TLS, if there is TLS and what the redirect depends on is there.
 ///
 /// # Errors
-/// The redirect itself.
+/// The redirect itself; or that nobody can be sent, where nobody may be served without TLS.
 pub(crate) fn redirect(redirect: &Redirect, request: &RequestHead, worker: &Worker) -> Result<(), Error> {
     let host = request.authority().map(without_port).and_then(|host| std::str::from_utf8(host).ok());
-    let Some(host) = host.filter(|_| worker.settings.listen_tls.is_some()) else { return Ok(()) };
+    let host = match (host, worker.settings.listen_tls) {
+        (Some(host), Some(_)) => host,
+        (_, None) if redirect.when == When::Always => return Err(Error::InClear(NO_TLS)),
+        (None, _) if redirect.when == When::Always => return Err(Error::InClear(NO_HOST)),
+        _ => return Ok(()),
+    };
     if !has_certificate(redirect.when, host, &worker.vault) {
         return Ok(());
     }

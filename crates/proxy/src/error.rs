@@ -124,6 +124,8 @@ pub(crate) enum Error {
     Handshake(io::Error),
     #[error("service \"{0}\" is gone")]
     Gone(String),
+    #[error("the route is there inside TLS only, and the request cannot be sent into it: {0}")]
+    InClear(&'static str),
     #[error("the connection was made for another name (TLS), under which that host is not served")]
     Misdirected,
     #[error("{0}")]
@@ -164,6 +166,7 @@ impl Error {
             | Self::Crowded { .. }
             | Self::Elsewhere { .. }
             | Self::Gone(_)
+            | Self::InClear(_)
             | Self::Misdirected
             | Self::NoRoute(_)
             | Self::NotFound(_)
@@ -194,6 +197,7 @@ impl Error {
             Self::ClientLeft => None,
             Self::ClientTooSlow => Some(408),
             Self::Elsewhere { status, .. } => Some(*status),
+            Self::InClear(_) => Some(403),
             Self::Misdirected => Some(421),
             Self::Token(_) => Some(200),
             Self::NotFound(_) => Some(404),

@@ -98,7 +98,9 @@ pub(crate) fn find<'s>(
     let question = Question { request, path, client: record.client(), is_secure: identity.is_secure(request) };
     let routes = snapshot.routes();
     let Some(route) = (if routes.is_empty() { None } else { routes.find(&question) }) else {
-        door::open_inside(routes, &question, request, worker)?;
+        if !is_challenge {
+            door::open_inside(routes, &question, request, worker)?;
+        }
         let slot = snapshot.fallback().map_err(|unrouted| match unrouted.is_known {
             true => Error::NotFound(Nowhere::new(question.host(), path, &unrouted.reason)),
             false => Error::NoRoute(unrouted.reason.clone()),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustls::InconsistentKeys;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -60,8 +61,17 @@ pub enum CertificateError {
     #[error("the certificate cannot be understood: {0}")]
     Odd(String),
     /// The key is of a kind that cannot be used, or belongs to another certificate.
-    #[error("certificate and key do not belong together or cannot be used: {0}")]
+    #[error("{}", apart(.0))]
     Together(rustls::Error),
+}
+
+fn apart(why: &rustls::Error) -> String {
+    match why {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            "the key is another certificate's: take the one with which this certificate was asked for".to_owned()
+        }
+        other => format!("the key, or the certificate, cannot be used: {other}"),
+    }
 }
 
 /// A chain of certificates with its key.

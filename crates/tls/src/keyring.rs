@@ -27,6 +27,8 @@ pub struct Keyring {
     pub is_early: bool,
     /// Names whose first certificate is on its way.
     pub coming: HashSet<Arc<str>>,
+    /// Names that get a certificate as soon as somebody asks for it: patterns as in `demands`, and `*` for names without a dot.
+    pub on_demand: HashSet<Arc<str>>,
     /// What clients must show, by name; `**.name` is for one label more and for several.
     pub demands: HashMap<Arc<str>, Demand>,
     /// What kept a name from its certificate, or from a newer one.
@@ -35,11 +37,11 @@ pub struct Keyring {
 
 impl Keyring {
     /// The certificate for a connection: of that name, of the wildcard one label up, the default; for who names none the
-    /// default, or the only one.
+    /// default, that of `localhost` (who comes by an address comes from near), or the only one.
     pub fn find(&self, name: Option<&str>) -> Option<&Arc<Certificate>> {
         match name {
             Some(name) => self.own(name).or(self.default.as_ref()),
-            None => self.default.as_ref().or_else(|| self.only()),
+            None => self.default.as_ref().or_else(|| self.certificates.get("localhost")).or_else(|| self.only()),
         }
     }
 
@@ -52,6 +54,15 @@ impl Keyring {
     pub fn is_coming(&self, name: &str) -> bool {
         let is_below = |parent| self.coming.contains(format!("*.{parent}").as_str());
         !self.coming.is_empty() && (self.coming.contains(name) || parent(name).is_some_and(is_below))
+    }
+
+    /// Whether a name that has no certificate gets one because somebody asks.
+    pub fn is_on_demand(&self, name: &str) -> bool {
+        let Some(parent_of_name) = parent(name) else { return self.on_demand.contains("*") };
+        let mut above = std::iter::successors(Some(parent_of_name), |name| parent(name));
+        !self.on_demand.is_empty()
+            && (among(&self.on_demand, "*.", parent_of_name)
+                || above.any(|parent| among(&self.on_demand, "**.", parent)))
     }
 
     /// What clients of that host must show.
@@ -73,12 +84,20 @@ impl Keyring {
     }
 }
 
-/// What stands under `prefix` and `suffix`, which are put together on the stack.
+/// What stands under `prefix` and `suffix`.
 fn wildcard<'a, T>(map: &'a HashMap<Arc<str>, T>, prefix: &str, suffix: &str) -> Option<&'a T> {
-    let mut bytes = [0; 256];
+    joined(&mut [0; 256], prefix, suffix).and_then(|name| map.get(name))
+}
+
+fn among(set: &HashSet<Arc<str>>, prefix: &str, suffix: &str) -> bool {
+    joined(&mut [0; 256], prefix, suffix).is_some_and(|name| set.contains(name))
+}
+
+/// Both in one, on the stack.
+fn joined<'a>(bytes: &'a mut [u8; 256], prefix: &str, suffix: &str) -> Option<&'a str> {
     let room = bytes.get_mut(..prefix.len() + suffix.len())?;
     let (first, second) = room.split_at_mut(prefix.len());
     first.copy_from_slice(prefix.as_bytes());
     second.copy_from_slice(suffix.as_bytes());
-    map.get(std::str::from_utf8(room).ok()?)
+    std::str::from_utf8(room).ok()
 }

@@ -63,6 +63,7 @@ pub struct Vault {
     upstreams: Upstreams,
     root: ArcSwapOption<String>,
     news: watch::Sender<()>,
+    demands: OnceLock<mpsc::Sender<Box<str>>>,
     questions: OnceLock<mpsc::Sender<Question>>,
 }
 
@@ -77,6 +78,9 @@ pub struct Question {
 
 /// Most questions that wait. Who comes then is refused, as if nobody could be asked.
 const QUESTIONS: usize = 64;
+
+/// Most names that wait to be signed. Who finds no place asks again when others were.
+const DEMANDS: usize = 64;
 
 impl Vault {
     /// A vault with nothing in it. Whoever comes before the first [`publish`](Self::publish) waits.
@@ -97,6 +101,7 @@ impl Vault {
             upstreams: Upstreams::new(news.clone())?,
             root: ArcSwapOption::empty(),
             news,
+            demands: OnceLock::new(),
             questions: OnceLock::new(),
         }))
     }
@@ -133,6 +138,11 @@ impl Vault {
         match name.as_deref() {
             Some(name) if ring.own(name).is_none() && ring.is_coming(name) => Choice::Soon,
             name if ring.find(name).is_some() => serve(),
+            Some(name) if ring.is_on_demand(name) => {
+                // Where there is no place now, there is when the next certificates are there, and all are asked again.
+                let _ = self.demands.get().map(|demands| demands.try_send(name.into()));
+                Choice::Soon
+            }
             _ => Choice::Refuse,
         }
     }
@@ -143,6 +153,12 @@ impl Vault {
             Some(name) if certificates.contains_key(name) => Choice::Challenge(Arc::clone(&self.challenge)),
             _ => Choice::Refuse,
         }
+    }
+
+    /// The names for which somebody waits, among those of [`Keyring::on_demand`]. There is one who signs: None for the second.
+    pub fn demanded(&self) -> Option<mpsc::Receiver<Box<str>>> {
+        let (demands, demanded) = mpsc::channel(DEMANDS);
+        self.demands.set(demands).ok().map(|()| demanded)
     }
 
     /// Tells of changes. Subscribe first and [`choose`](Self::choose) second, or the change may come between.

@@ -79,7 +79,7 @@ fn what_cannot_be_used_leaves_the_last_good_one_in_use() {
         assert!(problem.contains(&*path("web").to_string_lossy()), "{problem:?} does not say where");
         assert_eq!(names(&folder, "web"), "web.test", "{what}");
     };
-    expect("do not belong together", chain.as_bytes(), Some(&good.1));
+    expect("the key is another certificate's", chain.as_bytes(), Some(&good.1));
     expect("no certificate as PEM", b"nothing", Some(&good.1));
     expect("no private key as PEM", &good.0, Some(b"nothing"));
     expect("cannot be understood", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", Some(&good.1));

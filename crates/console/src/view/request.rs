@@ -1,11 +1,13 @@
 //! Where a request would go.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use divisi_labels::nearest::nearest;
 use divisi_model::route::{self, Asked, Door, Redirect, When};
 use divisi_model::spec::{Affinity, HashKey};
 use divisi_model::{Service, Snapshot};
+use divisi_tls::{Keyring, name};
 
 use super::asking::Asking;
 use super::rewrite::rewritten;
@@ -46,19 +48,53 @@ pub(crate) fn explain(world: &World, asking: &Asking) -> Request {
                     answer.serve(world, asking, service, taken.way());
                 }
             }
+            answer.hints.extend(shown(&world.ring, asking));
             answer.hints.extend(taken.way().redirect(asking.is_secure()).map(|redirect| expected(redirect, asking)));
         }
-        None => match (snapshot.fallback(), snapshot.route()) {
-            (Ok(_), Ok(service)) => answer.serve(world, asking, service, &route::Way::default()),
-            (Ok(_), Err(why)) => answer.refuse(503, &why.reason),
-            (Err(why), _) => {
-                answer.refuse(if why.is_known { 404 } else { 503 }, &why.reason);
-                answer.outcome = Outcome::Nowhere;
-                answer.hints = near(&steps, asking);
+        None => {
+            match (snapshot.fallback(), snapshot.route()) {
+                (Ok(_), Ok(service)) => answer.serve(world, asking, service, &route::Way::default()),
+                (Ok(_), Err(why)) => answer.refuse(503, &why.reason),
+                (Err(why), _) => {
+                    answer.refuse(if why.is_known { 404 } else { 503 }, &why.reason);
+                    answer.outcome = Outcome::Nowhere;
+                    answer.hints = near(&steps, asking);
+                }
             }
-        },
+            answer.hints.extend(shown(&world.ring, asking));
+        }
     }
     answer
+}
+
+/// Which certificate a client is shown before it can ask at all, if its TLS ends here.
+fn shown(ring: &Keyring, asking: &Asking) -> Option<String> {
+    let name = asking.name();
+    let key = name::normal(&name).filter(|_| asking.is_secure())?;
+    let problem = ring.problems.get(&*key).map(|problem| format!("; {problem}")).unwrap_or_default();
+    // Who comes by an address names nobody (RFC 6066 3).
+    let own = if key.parse::<IpAddr>().is_ok() { ring.find(None) } else { ring.own(&key) };
+    if let Some(own) = own {
+        return Some(format!("TLS: {name} has a certificate, of {}{problem}", own.source()));
+    }
+    Some(match &ring.default {
+        _ if ring.is_coming(&key) => {
+            format!("TLS: the certificate for {name} is on its way, and who comes waits for it{problem}")
+        }
+        Some(default) => format!("TLS: {name} has no certificate, so clients are shown {}{problem}", default.source()),
+        None if ring.is_on_demand(&key) => {
+            format!("TLS: the local authority signs for {name} when somebody asks for it{problem}")
+        }
+        None => format!(
+            "TLS: {name} has no certificate, so a client whose TLS ends here is turned away before it can ask (unrecognized_name)\
+             {}",
+            if problem.is_empty() {
+                format!(": put {name}.crt and {name}.key into --certificates, or have ACME asked")
+            } else {
+                problem
+            }
+        ),
+    })
 }
 
 /// The route because of which a request that came without TLS is sent into it, where that is certain.

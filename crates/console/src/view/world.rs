@@ -9,7 +9,7 @@ use std::sync::Arc;
 use divisi_discovery::{Advice as Sighted, Sighting};
 use divisi_model::spec::Question;
 use divisi_model::{Health, Moment, Name, Readiness, Replica, Service, Snapshot};
-use divisi_tls::Status;
+use divisi_tls::{Keyring, Status};
 
 use crate::api::Advice;
 use crate::api::snapshot;
@@ -20,6 +20,7 @@ pub(crate) struct World {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) sightings: Vec<Sighting>,
     pub(crate) certificates: Status,
+    pub(crate) ring: Arc<Keyring>,
     pub(crate) now: Moment,
 }
 

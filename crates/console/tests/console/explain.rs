@@ -77,7 +77,23 @@ fn requests_that_come_by_the_other_door() {
     let told =
         "where a certificate of a file or by ACME is at hand for auto.test, it is sent to https with 308 instead";
     assert_eq!(auto.hints, [told]);
-    assert!(ask(&stage, "https://auto.test/").hints.is_empty());
+    assert!(ask(&stage, "https://auto.test/").hints.iter().all(|hint| hint.starts_with("TLS: ")));
+}
+
+#[test]
+fn whoever_asks_about_tls_is_told_of_the_certificate() {
+    let stage = stage::shop();
+    for (url, told) in [
+        ("https://shop.test/", "TLS: shop.test has a certificate, of the local authority"),
+        ("https://127.0.0.1/", "TLS: 127.0.0.1 has a certificate, of the local authority"),
+        ("https://soon.test/", "TLS: the certificate for soon.test is on its way, and who comes waits for it"),
+        ("https://old.test/", "(unrecognized_name); /certs/old.test.crt: it expired 3 days ago"),
+        ("https://auto.test/", "put auto.test.crt and auto.test.key into --certificates, or have ACME asked"),
+    ] {
+        let hints = ask(&stage, url).hints;
+        assert!(hints.iter().any(|hint| hint.ends_with(told)), "{url}: {hints:?}");
+    }
+    assert!(ask(&stage, "http://shop.test/").hints.iter().all(|hint| !hint.starts_with("TLS: ")));
 }
 
 #[test]

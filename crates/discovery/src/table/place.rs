@@ -90,7 +90,7 @@ impl Table {
         let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.out_of_reach.as_ref() != Some(&why)) else {
             return;
         };
-        self.news.tell(now, &entry.container.name, &Turn::Unroutable(&why.to_string()), 0, 0);
+        self.news.tell(now, &entry.container.name, &Turn::OutOfReach(&why.to_string()), 0, 0);
         entry.out_of_reach = Some(why);
     }
 

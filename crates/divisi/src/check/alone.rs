@@ -38,14 +38,16 @@ pub(crate) fn find(project: &Project, players: &[Player<'_>], is_without: bool) 
     if !is_without {
         return (Alone::Nobody, None);
     }
+    // Where labels speak of TCP alone, HTTP is not what divisi is there for.
+    let asker = divisi.filter(|_| players.iter().all(|player| player.wish.streams.is_empty()));
     let reachable: Vec<_> = players.iter().filter(|player| !matches!(player.wish.exposed, Exposed::No(_))).collect();
     let (known, unknown): (Vec<_>, Vec<_>) = reachable.iter().copied().partition(|player| player.port().is_some());
     match (known.as_slice(), unknown.as_slice()) {
         ([player], []) | ([], [player]) => (it(player), None),
         ([player], others) => (it(player), divisi.map(|divisi| perhaps(divisi, player, others))),
         ([], []) => (Alone::Nobody, None),
-        ([], several) => (Alone::Nobody, divisi.map(|divisi| unclear(divisi, several))),
-        (several, _) => (Alone::Nobody, divisi.map(|divisi| unclear(divisi, several))),
+        ([], several) => (Alone::Nobody, asker.map(|divisi| unclear(divisi, several))),
+        (several, _) => (Alone::Nobody, asker.map(|divisi| unclear(divisi, several))),
     }
 }
 

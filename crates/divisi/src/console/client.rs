@@ -41,7 +41,7 @@ pub(super) enum AskError {
     /// Nobody listens there.
     #[error(
         "cannot reach the console of divisi at {addr}: {source}\n       \
-         If divisi runs in a container, ask there: docker-compose exec divisi /divisi ps\n       \
+         If divisi runs in a container, ask there: docker-compose exec divisi /divisi ... with the same words\n       \
          If its console listens elsewhere, name the address: --console ADDR (or DIVISI_CONSOLE)"
     )]
     Unreachable {

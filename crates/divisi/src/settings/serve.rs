@@ -101,7 +101,9 @@ pub(super) struct Written {
 
 impl Written {
     /// Makes of it what the program needs. What is wrong between values joins what was wrong with single ones.
-    pub(super) fn settle(self, mut problems: Vec<Problem>) -> Result<Serve, Vec<Problem>> {
+    pub(super) fn settle(mut self, mut problems: Vec<Problem>) -> Result<Serve, Vec<Problem>> {
+        // Where it is off somebody before divisi ends TLS. Where its port is taken nobody does, and what is to be safe stays so.
+        self.routing.reader.has_tls = self.secure.listen.is_some();
         problems.extend(self.secure.acme.problems());
         let upstream = if self.replicas.is_empty() {
             self.engine().map(|engine| Upstream::Engine { engine, service: self.service, project: self.project })

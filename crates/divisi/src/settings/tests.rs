@@ -53,6 +53,13 @@ fn clap_finds_no_fault_with_the_command_line() {
 }
 
 #[test]
+fn routes_have_doors_unless_tls_is_off() {
+    let has_tls = |line, variables: &[_]| serving(line, variables).routing.reader.has_tls;
+    assert!(has_tls("", &[]) && has_tls("--listen-tls :443", &[]) && has_tls("serve --replica a:80", &[]));
+    assert!(!has_tls("--listen-tls off", &[]) && !has_tls("serve --replica a:80", &[("DIVISI_LISTEN_TLS", "off")]));
+}
+
+#[test]
 fn every_row_says_everything() {
     for (command, rows) in tables() {
         for row in rows {

@@ -14,3 +14,5 @@ mod readiness;
 mod routing;
 mod scaling;
 mod serving;
+mod tls;
+mod tls_client;

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -78,9 +79,19 @@ impl<'a> Project<'a> {
         self.engine.docker(&["inspect", "--format", format, container]).split_whitespace().map(str::to_owned).collect()
     }
 
+    /// Where its Compose file is, and what that names as `./…`.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Where divisi's port 8080 is published.
     pub(crate) fn addr(&self) -> SocketAddr {
-        self.compose(&["port", "divisi", "8080"]).parse().expect("an address")
+        self.published("8080")
+    }
+
+    /// Where that port of divisi is published.
+    pub(crate) fn published(&self, port: &str) -> SocketAddr {
+        self.compose(&["port", "divisi", port]).parse().expect("an address")
     }
 
     /// Where divisi listens inside, with nothing of Docker's between it and the client.

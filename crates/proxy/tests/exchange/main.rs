@@ -7,6 +7,7 @@ mod affinity;
 mod bodies;
 mod broken;
 mod cancel;
+mod doors;
 mod drain;
 mod fields;
 mod forwarded;

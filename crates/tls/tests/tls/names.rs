@@ -73,6 +73,17 @@ fn who_names_nobody_gets_the_default_or_the_only_one() {
 }
 
 #[test]
+fn who_names_nobody_is_shown_localhost_rather_than_nothing() {
+    let authority = Authority::new("authority");
+    let find = |names: &[&str]| {
+        let vault = vault(&authority, names);
+        vault.load().find(None).map(|found| found.names().to_vec())
+    };
+    assert_eq!(find(&["a.test", "localhost"]), Some(vec!["localhost".into()]));
+    assert_eq!(find(&["a.test", "b.test"]), None);
+}
+
+#[test]
 fn the_default_is_for_every_name_without_a_certificate() {
     let authority = Authority::new("test");
     let vault = vault(&authority, &["web.test"]);

@@ -469,7 +469,10 @@ fn a_container_out_of_reach_is_another_proxys() {
     world.table.set_own(Own { standpoint, ..Own::outside() }, world.now);
     let lines = log::lines("blog-a-1", || world.now_runs(&[far(&[("back", "10.0.2.1")]), near.clone()]));
     assert_eq!(world.visit("same.test", "/"), "wiki/b [wiki-b-2]", "the other one would come first by its name");
-    assert!(lines.len() == 1 && lines[0].contains("it is on back and divisi on front"), "{lines:#?}");
+    assert!(
+        lines.len() == 1 && lines[0].contains("INFO") && lines[0].contains("it is on back and divisi on front"),
+        "{lines:#?}"
+    );
     let advice = world.table.sightings().into_iter().find_map(|sighting| sighting.unrouted).expect("one is not routed");
     assert!(advice.write.contains("a network that both have"), "{advice:?}");
     world.now_runs(&[far(&[("back", "10.0.2.1"), ("front", "10.0.1.3")]), near.clone()]);
