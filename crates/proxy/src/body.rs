@@ -12,7 +12,7 @@ use divisi_http1::{BodyError, BodyLength, Decoder, HeadLimits, trailer};
 use tokio::time::sleep;
 
 use crate::clock::{Elapsed, TICK, Timer};
-use crate::desk::Window;
+use crate::desk::{self, Window};
 use crate::error::{Error, Fault};
 use crate::transport::{Transport, fill, write_all};
 
@@ -311,7 +311,7 @@ impl Writer<'_> {
         if let Ok(Ok(())) = sent {
             self.count.set(self.count.get() + length);
         }
-        self.pending.clear();
+        desk::empty(self.pending);
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.refused(error)),

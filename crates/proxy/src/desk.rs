@@ -150,9 +150,16 @@ impl Desk {
         self.rest();
         self.from_replica.read_at_most(usize::MAX);
         for pending in [&mut self.to_client, &mut self.to_replica, &mut self.kept] {
-            pending.clear();
-            pending.shrink_to(SMALL);
+            empty(pending);
         }
+    }
+}
+
+/// Forgets what is in `pending`, and the memory of a large head with it.
+pub(crate) fn empty(pending: &mut Vec<u8>) {
+    pending.clear();
+    if pending.capacity() > 2 * SMALL {
+        pending.shrink_to(SMALL);
     }
 }
 

@@ -21,8 +21,10 @@ use crate::support::Program;
 pub(crate) enum Bound {
     /// 16 MiB, and no more than a hundred bytes for each one sent.
     Usual,
-    /// So much: it is held because it was asked for, and bounded by numbers of streams, windows or connections.
+    /// So much, and no more than a hundred bytes for each one sent.
     Held(u64),
+    /// So much, however little was sent: a connection or an answer costs more than it takes to ask for it.
+    Asked(u64),
 }
 
 /// More than that nothing may add.
@@ -103,9 +105,11 @@ impl Stage {
             grown >> 10,
             outcome.told
         );
+        let is_amplified = grown > NOISE && grown / AMPLIFICATION > outcome.sent;
         let (most, is_amplified) = match bound {
-            Bound::Usual => (GROWTH, grown > NOISE && grown / AMPLIFICATION > outcome.sent),
-            Bound::Held(most) => (most, false),
+            Bound::Usual => (GROWTH, is_amplified),
+            Bound::Held(most) => (most, is_amplified),
+            Bound::Asked(most) => (most, false),
         };
         assert!(grown < most, "{name}: memory grew by {grown} bytes, and by {most} at most it may");
         assert!(!is_amplified, "{name}: {} bytes sent made {grown} bytes held", outcome.sent);

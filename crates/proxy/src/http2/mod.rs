@@ -38,7 +38,7 @@ use crate::answer::{Answer, Word};
 use crate::body::Patience;
 use crate::clock::{Elapsed, Timer};
 use crate::connection::Client;
-use crate::desk::{Desk, Window};
+use crate::desk::{self, Desk, Window};
 use crate::error::{Error, Fault};
 use crate::exchange::{Ended, Exchange, Hands};
 use crate::identity::Identity;
@@ -270,7 +270,7 @@ async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet
     from_replica.read_at_most(shared.share());
     let marks = Marks::begin(to_client.len());
     let unread = if parsed.is_ok() { Vec::new() } else { std::mem::take(to_client) };
-    to_client.clear();
+    desk::empty(to_client);
     let limits = &worker.settings.limits;
     let upload = Timer::new(&worker.clock);
     let recipient = Recipient::client(reply, limits, worker.head_limits);
