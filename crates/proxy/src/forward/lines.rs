@@ -10,7 +10,7 @@ use divisi_model::{Moment, Readiness, Replica, ReplicaId};
 use h2::client::SendRequest;
 use tokio::sync::Notify;
 
-use crate::http2::stream::{Budget, Parcel};
+use crate::http2::outlet::{Budget, Parcel};
 
 /// How long a connection is kept that nobody uses.
 const OLDEST: Duration = Duration::from_secs(60);

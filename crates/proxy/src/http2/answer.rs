@@ -8,8 +8,8 @@ use divisi_model::Replica;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::grpc;
+use super::outlet::{Outlet, Recipient};
 use super::spelling;
-use super::stream::{Outlet, Recipient};
 use super::websocket;
 use crate::affinity::Cookie;
 use crate::answer::{Answer, Word};

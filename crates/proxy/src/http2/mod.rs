@@ -8,7 +8,8 @@
 //! | file | job |
 //! |---|---|
 //! | [`spelling`] | heads in the spelling of HTTP/1.1, so that they go through the same parser and rewriting, and back |
-//! | [`stream`] | bodies as frames, either way |
+//! | [`stream`] | bodies that come as frames |
+//! | [`outlet`] | bodies that go as frames, and what waits to be sent |
 //! | [`answer`] | the response |
 //! | [`grpc`] | what divisi itself says to gRPC |
 //! | [`websocket`] | the handshake that HTTP/2 does not have |
@@ -17,6 +18,7 @@
 mod answer;
 pub(crate) mod census;
 pub(crate) mod grpc;
+pub(crate) mod outlet;
 pub(crate) mod spelling;
 pub(crate) mod stream;
 pub(crate) mod watched;
@@ -49,7 +51,8 @@ use crate::worker::Worker;
 
 use answer::Http2Answer;
 use census::Census;
-use stream::{Budget, Frames, Outlet, Parcel, Recipient};
+use outlet::{Budget, Outlet, Parcel, Recipient};
+use stream::Frames;
 use watched::Watched;
 
 /// What every client of HTTP/2 with prior knowledge says first (RFC 9113 3.4).
