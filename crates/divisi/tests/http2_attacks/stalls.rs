@@ -12,7 +12,7 @@ use crate::stage::{Bound, Outcome, Stage, ended, flood};
 /// Connections that say no more than they must.
 const CONNECTIONS: usize = 500;
 
-/// A hundred streams that stall hold what waits to be sent, half a megabyte for all of them, and for each what was read behind it: 8 KiB
+/// A hundred streams that stall hold what waits to be sent, half a megabyte for all of them, and for each what was read behind it: 16 KiB
 /// where all are asked for at once.
 const STALLED: Bound = Bound::Asked(5 << 20);
 
