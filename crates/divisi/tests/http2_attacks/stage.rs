@@ -44,6 +44,8 @@ const SLOWEST: Duration = Duration::from_secs(5);
 
 /// What `/large` is answered with.
 pub(crate) const LARGE: usize = 10 << 20;
+/// What `/medium` is answered with: a hundred of them are many times what waits for one client.
+pub(crate) const MEDIUM: usize = 200 << 10;
 
 /// Everything an attack needs.
 pub(crate) struct Stage {
@@ -124,11 +126,12 @@ impl Stage {
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: app.test\r\n\r\n";
 
-/// `/large` is large, `/wait` takes long, everything else is answered at once.
+/// `/large` and `/medium` are large, `/wait` takes long, everything else is answered at once.
 fn serve(conn: &mut Conn, large: &[u8]) -> io::Result<()> {
     while let Some(request) = conn.request()? {
         match request.head.target().as_str() {
             "/large" => conn.send(large)?,
+            "/medium" => conn.send(ok(vec![b'x'; MEDIUM]))?,
             "/wait" => {
                 // Until whoever asked has had enough, but not for ever.
                 if conn.read_for(Duration::from_secs(10)).is_ok() {

@@ -7,7 +7,7 @@ use divisi_testkit::http2::frame::{Frame, PREFACE, setting};
 use divisi_testkit::http2::hpack::block;
 
 use crate::floods::odd;
-use crate::stage::{Bound, Outcome, Stage, ended, flood};
+use crate::stage::{Bound, MEDIUM, Outcome, Stage, ended, flood};
 
 /// Connections that say no more than they must.
 const CONNECTIONS: usize = 500;
@@ -40,6 +40,35 @@ fn answers_that_nobody_reads_with_open_windows() {
         let sent = flood_unheard(&mut client, &block(get_fields("/large")));
         std::thread::sleep(Duration::from_secs(3));
         Outcome { sent, told: "not asked".to_owned() }
+    });
+}
+
+/// Who reads late gets everything all the same: streams that wait for the others' bytes to go are woken.
+#[test]
+fn answers_that_are_read_late() {
+    Stage::new(&[]).attack("answers that are read late", STALLED, |addr| {
+        let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0x7fff_ffff)]);
+        client.keep_windows().send(Frame::window_update(0, 0x7000_0000));
+        let sent = flood_unheard(&mut client, &block(get_fields("/medium")));
+        std::thread::sleep(Duration::from_secs(1));
+        for number in 0..100 {
+            assert_eq!(client.expect_response(odd(number)).body.len(), MEDIUM);
+        }
+        Outcome { sent, told: "all of it".to_owned() }
+    });
+}
+
+/// Streams that stall take nothing from another one of their connection.
+#[test]
+fn one_stream_beside_many_that_stall() {
+    Stage::new(&[]).attack("one stream beside many that stall", STALLED, |addr| {
+        let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0)]);
+        let sent = flood_unheard(&mut client, &block(get_fields("/large")));
+        client.listen(Duration::from_secs(1));
+        let last = odd(100);
+        client.send(Frame::headers(last, block(get_fields("/"))).end_stream()).send(Frame::window_update(last, 100));
+        assert_eq!(client.expect_response(last).status(), 200);
+        Outcome { sent, told: "served".to_owned() }
     });
 }
 
@@ -101,7 +130,7 @@ fn connections_that_rest() {
     for (what, say) in ways {
         stage.attack(
             &format!("{CONNECTIONS} connections that say {what}"),
-            Bound::Asked(CONNECTIONS as u64 * (30 << 10)),
+            Bound::Asked(CONNECTIONS as u64 * (20 << 10)),
             |addr| {
                 let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(addr)).collect();
                 clients.iter_mut().for_each(say);
