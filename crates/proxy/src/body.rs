@@ -12,7 +12,7 @@ use divisi_http1::{BodyError, BodyLength, Decoder, HeadLimits, trailer};
 use tokio::time::sleep;
 
 use crate::clock::{Elapsed, TICK, Timer};
-use crate::desk::Window;
+use crate::desk::{self, Window};
 use crate::error::{Error, Fault};
 use crate::transport::{Transport, fill, write_all};
 
@@ -35,6 +35,9 @@ pub(crate) struct Piece<'a> {
 pub(crate) trait Source {
     /// The next piece. Not to be called again after the piece that is the end.
     async fn next(&mut self) -> Result<Piece<'_>, Error>;
+
+    /// Gives up the last piece and the memory that it was in: the next one will be a while.
+    fn rest(&mut self);
 
     /// Whether the next piece can be had without waiting for the peer.
     fn is_ready(&self) -> bool;
@@ -66,6 +69,16 @@ pub(crate) trait Sink {
 
     /// Says that nothing more will come.
     fn finish(&mut self);
+
+    /// Whether the peer has not taken all of the last piece yet. Nothing may be written before it has.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    /// Waits until the peer has taken what it was given.
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Passes a whole body on.
@@ -75,8 +88,13 @@ pub(crate) async fn pump(source: &mut impl Source, sink: &mut impl Sink) -> Resu
     }
     loop {
         let piece = source.next().await?;
+        let is_end = piece.end.is_some();
         sink.write(piece).await?;
-        if piece.end.is_some() {
+        if sink.is_behind() {
+            source.rest();
+            sink.catch_up().await?;
+        }
+        if is_end {
             return Ok(());
         }
     }
@@ -102,12 +120,20 @@ impl Patience<'_> {
     /// How long may be waited for the next bytes after `bytes` came with `left` to spare.
     pub(crate) fn next(self, left: Duration, bytes: usize) -> Duration {
         match self {
-            Self::Rate { silence, bytes_per_second, begun } if bytes_per_second > 0 && !begun.get() => {
-                let bought = Duration::from_millis(bytes as u64 * 1000 / u64::from(bytes_per_second));
-                silence.min(left + bought)
+            Self::Rate { silence, bytes_per_second, begun } if !begun.get() => {
+                allowance(silence, bytes_per_second, left, bytes)
             }
             Self::Silence(silence) | Self::Rate { silence, .. } => silence,
         }
+    }
+}
+
+/// How long a peer that must move `rate` bytes per second, or any where that is 0, may be waited for after `bytes` were moved with
+/// `left` to spare.
+pub(crate) fn allowance(silence: Duration, rate: u32, left: Duration, bytes: usize) -> Duration {
+    match (bytes as u64 * 1000).checked_div(u64::from(rate)) {
+        Some(bought) => silence.min(left + Duration::from_millis(bought)),
+        None => silence,
     }
 }
 
@@ -205,6 +231,11 @@ impl Source for Reader<'_> {
         Ok(Piece { data: self.buffer.part(step.data), end: step.end.map(|section| self.buffer.part(section)) })
     }
 
+    fn rest(&mut self) {
+        self.release();
+        self.buffer.shelve();
+    }
+
     fn is_ready(&self) -> bool {
         self.decoder.is_done() || self.buffer.len() > self.used
     }
@@ -280,7 +311,7 @@ impl Writer<'_> {
         if let Ok(Ok(())) = sent {
             self.count.set(self.count.get() + length);
         }
-        self.pending.clear();
+        desk::empty(self.pending);
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.refused(error)),

@@ -85,13 +85,13 @@ async fn begin(transport: &Transport, window: &mut Window, timer: &Timer, tls: b
         if tls && window.filled().first() == Some(&HANDSHAKE) {
             return Some(Beginning::Tls);
         }
-        // RFC 9113 3.3: no request of HTTP/1 begins so, for its method is reserved (11.6).
-        let telling = &http2::PREFACE[..4];
-        if window.filled().starts_with(telling) {
-            return Some(Beginning::Http2);
-        }
-        if !telling.starts_with(window.filled()) {
-            return Some(Beginning::Http1);
+        // RFC 9113 3.3: no request of HTTP/1 begins so, for its method is reserved (11.6). All of it is waited for: what reads
+        // frames has large buffers from its start.
+        match window.filled() {
+            preface if preface.starts_with(http2::PREFACE) => return Some(Beginning::Http2),
+            part if http2::PREFACE.starts_with(part) => {}
+            other if other.starts_with(&http2::PREFACE[..4]) => return Some(Beginning::Http2),
+            _ => return Some(Beginning::Http1),
         }
         if !matches!(timer.limit(fill(transport, window)).await, Ok(Ok(1..))) {
             return None;

@@ -31,11 +31,13 @@ const KEPT_DESKS: usize = 1024;
 pub(crate) struct Window {
     buffer: Buffer,
     home: Buffers,
+    /// How much is read at a time.
+    most: usize,
 }
 
 impl Window {
     pub(crate) fn new(home: &Buffers) -> Self {
-        Self { buffer: Buffer::default(), home: home.clone() }
+        Self { buffer: Buffer::default(), home: home.clone(), most: usize::MAX }
     }
 
     /// Takes a large buffer, to be read into.
@@ -52,6 +54,29 @@ impl Window {
             1..=SMALL if self.buffer.capacity() > SMALL => self.move_to(Buffer::with_capacity(SMALL)),
             _ => {}
         }
+    }
+
+    /// Gives the large buffer back whatever waits in it, since that will wait for a while.
+    pub(crate) fn shelve(&mut self) {
+        match self.buffer.len() {
+            0 => self.home.keep(std::mem::take(&mut self.buffer)),
+            waiting if self.buffer.capacity() == LARGE && waiting <= LARGE / 2 => {
+                self.move_to(Buffer::with_capacity(waiting));
+            }
+            _ => {}
+        }
+    }
+
+    /// No more than that is read at a time from now on.
+    pub(crate) fn read_at_most(&mut self, bytes: usize) {
+        self.most = bytes;
+    }
+
+    /// Where the next bytes go; empty only when the buffer is full.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        let space = self.buffer.space();
+        let most = self.most.min(space.len());
+        &mut space[..most]
     }
 
     /// Whether nothing more can be read before something is used.
@@ -123,10 +148,18 @@ impl Desk {
 
     fn clear(&mut self) {
         self.rest();
+        self.from_replica.read_at_most(usize::MAX);
         for pending in [&mut self.to_client, &mut self.to_replica, &mut self.kept] {
-            pending.clear();
-            pending.shrink_to(SMALL);
+            empty(pending);
         }
+    }
+}
+
+/// Forgets what is in `pending`, and the memory of a large head with it.
+pub(crate) fn empty(pending: &mut Vec<u8>) {
+    pending.clear();
+    if pending.capacity() > 2 * SMALL {
+        pending.shrink_to(SMALL);
     }
 }
 

@@ -69,6 +69,10 @@ impl<S: Source> Source for Keeper<'_, S> {
         Ok(piece)
     }
 
+    fn rest(&mut self) {
+        self.body.rest();
+    }
+
     fn is_ready(&self) -> bool {
         self.again || self.body.is_ready()
     }

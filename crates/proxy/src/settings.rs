@@ -67,7 +67,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a client may neither send the body it announced nor take the response.
     pub client_timeout: Duration,
-    /// Slowest average rate of a request body in bytes per second, until the response has begun; 0 for any.
+    /// Slowest average rate in bytes per second of a request body until the response has begun, and of a response that its client
+    /// keeps waiting over HTTP/2; 0 for any.
     pub min_body_rate: u32,
     /// From trying to connect to a replica to being connected.
     pub connect_timeout: Duration,

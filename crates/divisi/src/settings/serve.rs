@@ -346,7 +346,8 @@ const PROGRAM: &[Setting<Written>] = &[
             &["DIVISI_MIN_BODY_RATE"],
             "N",
             "32",
-            "Slowest average rate of a request body, in bytes per second, until the response begins; 0 for any",
+            "Slowest average rate in bytes per second of a request body until the response begins, \
+             and of a response that its client keeps waiting over HTTP/2; 0 for any",
         ),
         set: |written, given| put(&mut written.limits.min_body_rate, values::number(given.text, &(0..=1 << 30))),
     },

@@ -49,7 +49,7 @@ fn many_empty_entries_on_streams_that_stall() {
 /// Many connections with as many streams as they may have, each with the largest head that is taken.
 #[test]
 fn large_heads_on_streams_that_stall() {
-    Stage::new(&[]).attack("large heads", Bound::Held(48 << 20), |addr| {
+    Stage::new(&[]).attack("large heads", Bound::Held(24 << 20), |addr| {
         let head = block([&post_fields("/wait")[..], &[("x-long", &"v".repeat(14_000))]].concat());
         let mut sent = 0;
         let mut clients: Vec<_> = (0..4).map(|_| Client::open(addr)).collect();

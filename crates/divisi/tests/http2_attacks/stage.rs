@@ -21,8 +21,10 @@ use crate::support::Program;
 pub(crate) enum Bound {
     /// 16 MiB, and no more than a hundred bytes for each one sent.
     Usual,
-    /// So much: it is held because it was asked for, and bounded by numbers of streams, windows or connections.
+    /// So much, and no more than a hundred bytes for each one sent.
     Held(u64),
+    /// So much, however little was sent: a connection or an answer costs more than it takes to ask for it.
+    Asked(u64),
 }
 
 /// More than that nothing may add.
@@ -42,6 +44,8 @@ const SLOWEST: Duration = Duration::from_secs(5);
 
 /// What `/large` is answered with.
 pub(crate) const LARGE: usize = 10 << 20;
+/// What `/medium` is answered with: a hundred of them are many times what waits for one client.
+pub(crate) const MEDIUM: usize = 200 << 10;
 
 /// Everything an attack needs.
 pub(crate) struct Stage {
@@ -103,9 +107,11 @@ impl Stage {
             grown >> 10,
             outcome.told
         );
+        let is_amplified = grown > NOISE && grown / AMPLIFICATION > outcome.sent;
         let (most, is_amplified) = match bound {
-            Bound::Usual => (GROWTH, grown > NOISE && grown / AMPLIFICATION > outcome.sent),
-            Bound::Held(most) => (most, false),
+            Bound::Usual => (GROWTH, is_amplified),
+            Bound::Held(most) => (most, is_amplified),
+            Bound::Asked(most) => (most, false),
         };
         assert!(grown < most, "{name}: memory grew by {grown} bytes, and by {most} at most it may");
         assert!(!is_amplified, "{name}: {} bytes sent made {grown} bytes held", outcome.sent);
@@ -120,11 +126,12 @@ impl Stage {
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: app.test\r\n\r\n";
 
-/// `/large` is large, `/wait` takes long, everything else is answered at once.
+/// `/large` and `/medium` are large, `/wait` takes long, everything else is answered at once.
 fn serve(conn: &mut Conn, large: &[u8]) -> io::Result<()> {
     while let Some(request) = conn.request()? {
         match request.head.target().as_str() {
             "/large" => conn.send(large)?,
+            "/medium" => conn.send(ok(vec![b'x'; MEDIUM]))?,
             "/wait" => {
                 // Until whoever asked has had enough, but not for ever.
                 if conn.read_for(Duration::from_secs(10)).is_ok() {

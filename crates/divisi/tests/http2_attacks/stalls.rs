@@ -7,13 +7,14 @@ use divisi_testkit::http2::frame::{Frame, PREFACE, setting};
 use divisi_testkit::http2::hpack::block;
 
 use crate::floods::odd;
-use crate::stage::{Bound, Outcome, Stage, ended, flood};
+use crate::stage::{Bound, MEDIUM, Outcome, Stage, ended, flood};
 
 /// Connections that say no more than they must.
 const CONNECTIONS: usize = 500;
 
-/// A hundred streams that stall hold what waits to be sent and what was read behind it.
-const STALLED: Bound = Bound::Held(16 << 20);
+/// A hundred streams that stall hold what waits to be sent, half a megabyte for all of them, and for each what was read behind it: 16 KiB
+/// where all are asked for at once.
+const STALLED: Bound = Bound::Asked(5 << 20);
 
 /// A hundred large answers that nobody takes.
 #[test]
@@ -42,11 +43,40 @@ fn answers_that_nobody_reads_with_open_windows() {
     });
 }
 
+/// Who reads late gets everything all the same: streams that wait for the others' bytes to go are woken.
+#[test]
+fn answers_that_are_read_late() {
+    Stage::new(&[]).attack("answers that are read late", STALLED, |addr| {
+        let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0x7fff_ffff)]);
+        client.keep_windows().send(Frame::window_update(0, 0x7000_0000));
+        let sent = flood_unheard(&mut client, &block(get_fields("/medium")));
+        std::thread::sleep(Duration::from_secs(1));
+        for number in 0..100 {
+            assert_eq!(client.expect_response(odd(number)).body.len(), MEDIUM);
+        }
+        Outcome { sent, told: "all of it".to_owned() }
+    });
+}
+
+/// Streams that stall take nothing from another one of their connection.
+#[test]
+fn one_stream_beside_many_that_stall() {
+    Stage::new(&[]).attack("one stream beside many that stall", STALLED, |addr| {
+        let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0)]);
+        let sent = flood_unheard(&mut client, &block(get_fields("/large")));
+        client.listen(Duration::from_secs(1));
+        let last = odd(100);
+        client.send(Frame::headers(last, block(get_fields("/"))).end_stream()).send(Frame::window_update(last, 100));
+        assert_eq!(client.expect_response(last).status(), 200);
+        Outcome { sent, told: "served".to_owned() }
+    });
+}
+
 /// A stream whose window stays closed is given up in time, whatever else its connection says.
 #[test]
 fn a_stalled_stream_is_given_up() {
     let stage = Stage::new(&["--client-timeout", "1s"]);
-    stage.attack("stalled streams", STALLED, |addr| {
+    stage.attack("stalled streams", Bound::Held(2 << 20), |addr| {
         let mut client = Client::open_with(addr, &[(setting::INITIAL_WINDOW_SIZE, 0)]);
         let sent =
             flood(&mut client, 50, |number| Frame::headers(odd(number), block(get_fields("/"))).end_stream().bytes());
@@ -60,7 +90,7 @@ fn a_stalled_stream_is_given_up() {
     });
 }
 
-/// The same with a byte of window now and then, for some seconds. Each byte is progress; what it costs is measured.
+/// The same with a byte of window now and then, for some seconds. Each byte is progress, but not enough of it.
 #[test]
 fn a_stream_that_is_taken_drop_by_drop() {
     let stage = Stage::new(&["--client-timeout", "1s"]);
@@ -76,6 +106,7 @@ fn a_stream_that_is_taken_drop_by_drop() {
             client.listen(Duration::from_millis(400));
         }
         let given_up = client.endings().count();
+        assert_eq!(given_up, 50, "a byte now and then holds streams for ever");
         Outcome { sent, told: format!("{given_up} of 50 streams given up, GOAWAY {:?}", client.goaway()) }
     });
 }
@@ -99,7 +130,7 @@ fn connections_that_rest() {
     for (what, say) in ways {
         stage.attack(
             &format!("{CONNECTIONS} connections that say {what}"),
-            Bound::Held(CONNECTIONS as u64 * (30 << 10)),
+            Bound::Asked(CONNECTIONS as u64 * (20 << 10)),
             |addr| {
                 let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| Client::connect(addr)).collect();
                 clients.iter_mut().for_each(say);

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use divisi_http1::{BodyLength, HeadError};
 use divisi_model::Moment;
 use divisi_tls::upstream::Protocol;
@@ -24,7 +23,8 @@ use crate::clock::Elapsed;
 use crate::desk::Window;
 use crate::error::{Error, Fault};
 use crate::http2::census::Census;
-use crate::http2::stream::{Frames, Outlet, Recipient};
+use crate::http2::outlet::{Outlet, Parcel, Recipient};
+use crate::http2::stream::Frames;
 use crate::http2::watched::Watched;
 use crate::http2::{self, spelling, websocket};
 use crate::settings::Limits;
@@ -47,7 +47,7 @@ struct Upload<'a> {
 
 impl Sink for Upload<'_> {
     async fn write(&mut self, piece: Piece<'_>) -> Result<(), Error> {
-        self.outlet.send(self.to, piece).await
+        self.outlet.send(self.to, piece)
     }
 
     /// The head has gone already.
@@ -57,6 +57,14 @@ impl Sink for Upload<'_> {
 
     fn finish(&mut self) {
         self.outlet.finish();
+    }
+
+    fn is_behind(&self) -> bool {
+        self.outlet.waiting() > 0
+    }
+
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        self.outlet.catch_up(self.to).await
     }
 }
 
@@ -128,7 +136,7 @@ impl Attempt<'_> {
         let ready = self.upload.limit(poll_fn(|context| sender.poll_ready(context))).await;
         ready.map_err(|Elapsed| Error::ConnectTimeout)?.map_err(lost)?;
         let (response, stream) = sender.send_request(head, is_all && upgrade.is_none()).map_err(lost)?;
-        Ok(Sent { outlet: Outlet::to_replica(stream), response, is_all })
+        Ok(Sent { outlet: Outlet::to_replica(stream, call.budget()), response, is_all })
     }
 
     /// Both directions at once.
@@ -136,7 +144,7 @@ impl Attempt<'_> {
         let Sent { outlet, response, is_all } = self.send(call, body).await?;
         let (worker, reply, begun, patience) = (self.worker, self.reply, self.begun, self.patience());
         let uploaded = Cell::new(false);
-        let to = Recipient { timer: self.upload, silence: patience, side: Fault::Upstream, limits: worker.head_limits };
+        let to = Recipient::replica(self.upload, patience, worker.head_limits);
         let mut sink = Upload { outlet: &outlet, to };
         let upload = async {
             if !is_all {
@@ -178,7 +186,7 @@ impl Attempt<'_> {
         let _watch = Watch::over(self.upload, self.lease.replica());
         let silence = self.worker.settings.limits.stream_timeout;
         let (timer, side, uncounted) = (self.upload, Fault::Upstream, Cell::new(0));
-        let mut sink = Upload { outlet, to: Recipient { timer, silence, side, limits: self.worker.head_limits } };
+        let mut sink = Upload { outlet, to: Recipient::replica(timer, silence, self.worker.head_limits) };
         let patience = Patience::Silence(silence);
         let mut source = Frames::new(&mut stream, outlet, false, timer, patience, side, &uncounted);
         tunnel::run(&mut source, &mut sink, body, answer, silence).await;
@@ -298,7 +306,7 @@ fn builder(limits: &Limits) -> Builder {
 }
 
 /// Carries what is on a line, until it ends.
-async fn carry(connection: Connection<Watched, Bytes>, line: Rc<Line>) {
+async fn carry(connection: Connection<Watched, Parcel>, line: Rc<Line>) {
     let mut connection = pin!(connection);
     let ended = poll_fn(|context| match connection.as_mut().poll(context) {
         Poll::Pending if line.census.is_exceeded() => Poll::Ready(Ok(())),

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use divisi_model::{Moment, Readiness, Replica, ReplicaId};
 use h2::client::SendRequest;
 use tokio::sync::Notify;
 
 use crate::http2::census::Census;
+use crate::http2::outlet::{Budget, Parcel};
 
 /// How long a connection is kept that nobody uses.
 const OLDEST: Duration = Duration::from_secs(60);
@@ -43,7 +43,8 @@ struct Making {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Line {
-    sender: SendRequest<Bytes>,
+    sender: SendRequest<Parcel>,
+    budget: Budget,
     /// For whom the replica's certificate is, inside TLS.
     name: Option<String>,
     /// Requests that are on it.
@@ -94,11 +95,11 @@ impl Lines {
         &self,
         replica: &Arc<Replica>,
         name: Option<String>,
-        sender: SendRequest<Bytes>,
+        sender: SendRequest<Parcel>,
         census: Rc<Census>,
     ) -> (Call, Rc<Line>) {
         let (open, rested, is_over) = (Cell::new(0), Cell::new(Moment::now()), Cell::new(false));
-        let line = Rc::new(Line { sender, name, open, rested, census, is_over });
+        let line = Rc::new(Line { sender, budget: Budget::new(), name, open, rested, census, is_over });
         let mut shelves = self.shelves.borrow_mut();
         shelves.entry(replica.id()).or_insert_with(|| Shelf::new(replica)).lines.push(Rc::clone(&line));
         (Call::on(&line), line)
@@ -142,13 +143,18 @@ impl Call {
     }
 
     /// Where requests are sent.
-    pub(super) fn sender(&self) -> SendRequest<Bytes> {
+    pub(super) fn sender(&self) -> SendRequest<Parcel> {
         self.0.sender.clone()
     }
 
     /// Waits until the replica has said how it wants to be spoken to.
     pub(super) async fn settled(&self) {
         self.0.census.settled().await;
+    }
+
+    /// What its requests share.
+    pub(super) fn budget(&self) -> Budget {
+        self.0.budget.clone()
     }
 
     /// Whether the line takes no more requests.

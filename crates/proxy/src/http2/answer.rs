@@ -8,8 +8,8 @@ use divisi_model::Replica;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::grpc;
+use super::outlet::{Outlet, Recipient};
 use super::spelling;
-use super::stream::{Outlet, Recipient};
 use super::websocket;
 use crate::affinity::Cookie;
 use crate::answer::{Answer, Word};
@@ -54,6 +54,11 @@ impl Http2Answer<'_> {
         if self.outlet.begin(head, is_all) { Ok(()) } else { Err(Error::ClientLeft) }
     }
 
+    fn note_sent(&self, bytes: usize) {
+        self.marks.body.set(self.marks.body.get() + bytes as u64);
+        self.marks.sent.set(self.marks.sent.get() + bytes as u64);
+    }
+
     /// RFC 8441 5: what is 101 in HTTP/1.1 is 200 here, and has no accept for a key that the client has never sent.
     fn switch(&mut self, head: &ResponseHead) -> Result<(), Error> {
         let expected = websocket::accept(self.key.unwrap_or_default().as_bytes());
@@ -80,10 +85,8 @@ impl Sink for Http2Answer<'_> {
                 return Ok(());
             }
         }
-        self.outlet.send(self.recipient, piece).await?;
-        let bytes = piece.data.len() as u64;
-        self.marks.body.set(self.marks.body.get() + bytes);
-        self.marks.sent.set(self.marks.sent.get() + bytes);
+        self.outlet.send(self.recipient, piece)?;
+        self.note_sent(piece.data.len() - self.outlet.waiting());
         Ok(())
     }
 
@@ -93,6 +96,17 @@ impl Sink for Http2Answer<'_> {
 
     fn finish(&mut self) {
         self.outlet.finish();
+    }
+
+    fn is_behind(&self) -> bool {
+        self.outlet.waiting() > 0
+    }
+
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        let waiting = self.outlet.waiting();
+        let caught_up = self.outlet.catch_up(self.recipient).await;
+        self.note_sent(waiting - self.outlet.waiting());
+        caught_up
     }
 }
 
@@ -142,8 +156,8 @@ impl Answer for Http2Answer<'_> {
         let head_only = request.is_some_and(|request| request.method() == b"HEAD");
         self.respond(response, head_only)?;
         if !head_only {
-            self.outlet.send(self.recipient, Piece { data: body.as_bytes(), end: Some(&[]) }).await?;
-            self.marks.body.set(body.len() as u64);
+            self.write(Piece { data: body.as_bytes(), end: Some(&[]) }).await?;
+            self.catch_up().await?;
         }
         Ok(())
     }

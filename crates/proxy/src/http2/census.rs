@@ -15,7 +15,10 @@ const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
+/// All that nobody here knows, which is to be passed over (RFC 9113 5.5); what follows 9, CONTINUATION.
+const UNKNOWN: u8 = 10;
 
 /// RFC 9113 6.1: an empty frame that ends a body is as good as any.
 const END_STREAM: u8 = 1;
@@ -26,8 +29,9 @@ const HEADER: usize = 9;
 /// RFC 9113 3.4.
 const PREFACE: usize = 24;
 
-/// Bytes sent for which one more WINDOW_UPDATE and one more PING are fair: about those of a small response. Clients measure the way
-/// with every response, and some open the window by as much as they have read. An answer to a PING is far less.
+/// Bytes sent for which one more WINDOW_UPDATE, PING and unknown frame are fair: about those of a small response. Clients measure the
+/// way with every response, some open the window by as much as they have read, and browsers say how urgent a request is in a frame
+/// that is not known here (PRIORITY_UPDATE, RFC 9218 7.1). An answer to a PING is far less.
 const BYTES_PER_ANSWER: usize = 64;
 
 /// How many frames of a kind a peer may send at once and within each second after.
@@ -35,10 +39,11 @@ const fn allowed(kind: u8) -> Option<u32> {
     match kind {
         // Those with content are bounded by windows.
         DATA => Some(1000),
-        PRIORITY | WINDOW_UPDATE => Some(1000),
+        PRIORITY | WINDOW_UPDATE | UNKNOWN => Some(1000),
         RST_STREAM => Some(200),
         SETTINGS => Some(50),
         PING => Some(100),
+        GOAWAY => Some(10),
         _ => None,
     }
 }
@@ -48,7 +53,7 @@ const fn allowed(kind: u8) -> Option<u32> {
 pub(crate) struct Census {
     place: RefCell<Place>,
     /// How many frames of each kind may still come.
-    left: [Cell<u32>; 9],
+    left: [Cell<u32>; UNKNOWN as usize + 1],
     refilled: Cell<Moment>,
     exceeded: Cell<bool>,
     /// The first frame is still to come.
@@ -157,14 +162,18 @@ impl Census {
     pub(crate) fn wrote(&self, bytes: usize) {
         let sent = self.sent.get() + bytes;
         self.sent.set(sent % BYTES_PER_ANSWER);
-        for kind in [WINDOW_UPDATE, PING] {
+        for kind in [WINDOW_UPDATE, PING, UNKNOWN] {
             let left = &self.left[usize::from(kind)];
             left.set(left.get().saturating_add((sent / BYTES_PER_ANSWER) as u32));
         }
     }
 
     fn count(&self, kind: u8) {
-        let Some(left) = self.left.get(usize::from(kind)).filter(|_| allowed(kind).is_some()) else { return };
+        let kind = kind.min(UNKNOWN);
+        if allowed(kind).is_none() {
+            return;
+        }
+        let left = &self.left[usize::from(kind)];
         if left.get() == 0 {
             self.refill();
         }
@@ -242,6 +251,16 @@ mod tests {
         (0..5000).for_each(|_| census.read(&frame(DATA, 1)));
         assert!(!census.is_exceeded());
         (0..=1000).for_each(|_| census.read(&frame(DATA, 0)));
+        assert!(census.is_exceeded());
+    }
+
+    #[test]
+    fn frames_that_nobody_knows_have_one_allowance_together() {
+        let census = Census::new(false);
+        census.read(&frame(SETTINGS, 0));
+        (0..1000).for_each(|number| census.read(&frame(UNKNOWN + (number % 200) as u8, 8)));
+        assert!(!census.is_exceeded());
+        census.read(&frame(0xff, 8));
         assert!(census.is_exceeded());
     }
 

@@ -8,7 +8,8 @@
 //! | file | job |
 //! |---|---|
 //! | [`spelling`] | heads in the spelling of HTTP/1.1, so that they go through the same parser and rewriting, and back |
-//! | [`stream`] | bodies as frames, either way |
+//! | [`stream`] | bodies that come as frames |
+//! | [`outlet`] | bodies that go as frames, and what waits to be sent |
 //! | [`answer`] | the response |
 //! | [`grpc`] | what divisi itself says to gRPC |
 //! | [`websocket`] | the handshake that HTTP/2 does not have |
@@ -17,6 +18,7 @@
 mod answer;
 pub(crate) mod census;
 pub(crate) mod grpc;
+pub(crate) mod outlet;
 pub(crate) mod spelling;
 pub(crate) mod stream;
 pub(crate) mod watched;
@@ -28,7 +30,6 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use divisi_model::Moment;
 use h2::ext::Protocol;
 use h2::server::{Builder, Connection, SendResponse};
@@ -39,7 +40,7 @@ use crate::answer::{Answer, Word};
 use crate::body::Patience;
 use crate::clock::{Elapsed, Timer};
 use crate::connection::Client;
-use crate::desk::{Desk, Window};
+use crate::desk::{self, Desk, Window};
 use crate::error::{Error, Fault};
 use crate::exchange::{Ended, Exchange, Hands};
 use crate::identity::Identity;
@@ -50,7 +51,8 @@ use crate::worker::Worker;
 
 use answer::Http2Answer;
 use census::Census;
-use stream::{Frames, Outlet, Recipient};
+use outlet::{Budget, Outlet, Parcel, Recipient};
+use stream::Frames;
 use watched::Watched;
 
 /// What every client of HTTP/2 with prior knowledge says first (RFC 9113 3.4).
@@ -65,6 +67,11 @@ pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// What waits to be sent on one stream.
 pub(crate) const SEND_BUFFER: usize = 64 * 1024;
+
+/// What is read from replicas at a time, for all streams of a connection: each may have to keep that for a client that does not read.
+const READ_BUDGET: usize = 1024 * 1024;
+/// The same for one stream, however many there are: a frame. Half of it cost half as much CPU time again with 64 large responses at once.
+const READ_LEAST: usize = 16 * 1024;
 
 /// Exchanges that a client may give up unanswered at once, and how long it takes until one more may be.
 const GIVEN_UP: u32 = 100;
@@ -87,6 +94,7 @@ struct Shared {
     /// Exchanges that were given up before they were answered, less those that time has made good.
     given_up: Cell<u32>,
     given_up_at: Cell<Moment>,
+    budget: Budget,
 }
 
 /// Serves a client whose first bytes are in `window`, until one of the two sides has had enough.
@@ -94,10 +102,8 @@ pub(crate) async fn serve(client: Client, window: Window, worker: Rc<Worker>) {
     let Client { transport, identity, timer } = client;
     let census = Rc::new(Census::new(true));
     let carrier = Watched::new(Carrier::new(transport, window), Rc::clone(&census));
-    timer.rest(worker.settings.limits.head_timeout);
-    let Ok(Ok(mut connection)) = timer.limit(settings(&worker.settings.limits).handshake(carrier)).await else {
-        return;
-    };
+    // On the heap, and only as long as it lasts: its state is larger than that of the connection.
+    let Some(mut connection) = Box::pin(shake_hands(carrier, &timer, &worker.settings.limits)).await else { return };
     let now = Moment::now();
     let shared = Rc::new(Shared {
         identity,
@@ -106,6 +112,7 @@ pub(crate) async fn serve(client: Client, window: Window, worker: Rc<Worker>) {
         rested: Cell::new(now),
         given_up: Cell::new(0),
         given_up_at: Cell::new(now),
+        budget: Budget::new(),
     });
     let reason = accept(&mut connection, &shared, &census, &timer).await;
     match reason {
@@ -121,6 +128,11 @@ pub(crate) async fn serve(client: Client, window: Window, worker: Rc<Worker>) {
             return;
         }
     }
+}
+
+async fn shake_hands(carrier: Watched, timer: &Timer, limits: &Limits) -> Option<Connection<Watched, Parcel>> {
+    timer.rest(limits.head_timeout);
+    timer.limit(settings(limits).handshake(carrier)).await.ok()?.ok()
 }
 
 fn settings(limits: &Limits) -> Builder {
@@ -139,7 +151,7 @@ fn settings(limits: &Limits) -> Builder {
 /// Begins an exchange for each stream that the client opens. Ends with what the client is to be told before the end; None where
 /// there is nobody left to be told.
 async fn accept(
-    connection: &mut Connection<Watched, Bytes>,
+    connection: &mut Connection<Watched, Parcel>,
     shared: &Rc<Shared>,
     census: &Census,
     timer: &Timer,
@@ -174,10 +186,10 @@ async fn accept(
 /// # Errors
 /// There will be none; what the client is to be told, if it is there to be told.
 async fn next(
-    connection: &mut Connection<Watched, Bytes>,
+    connection: &mut Connection<Watched, Parcel>,
     shared: &Shared,
     census: &Census,
-) -> Result<(Request<RecvStream>, SendResponse<Bytes>), Option<Reason>> {
+) -> Result<(Request<RecvStream>, SendResponse<Parcel>), Option<Reason>> {
     poll_fn(|context| {
         let accepted = connection.poll_accept(context);
         if census.is_exceeded() || shared.given_up.get() > GIVEN_UP {
@@ -189,7 +201,7 @@ async fn next(
 }
 
 /// Carries what still goes on to its end. What the client begins now is not begun.
-async fn drained(connection: &mut Connection<Watched, Bytes>, census: &Census) {
+async fn drained(connection: &mut Connection<Watched, Parcel>, census: &Census) {
     poll_fn(|context| {
         while let Poll::Ready(accepted) = connection.poll_accept(context) {
             match accepted {
@@ -203,9 +215,9 @@ async fn drained(connection: &mut Connection<Watched, Bytes>, census: &Census) {
 }
 
 /// Serves one stream.
-async fn serve_stream(shared: Rc<Shared>, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+async fn serve_stream(shared: Rc<Shared>, request: Request<RecvStream>, respond: SendResponse<Parcel>) {
     let place = Place(shared);
-    let outlet = Outlet::to_client(respond);
+    let outlet = Outlet::to_client(respond, place.0.budget.clone());
     let begun = Cell::new(false);
     let ended = exchange(&place.0, request, &outlet, &begun).await;
     match ended {
@@ -238,6 +250,11 @@ impl Shared {
         self.given_up.set(left + 1);
         self.given_up_at.set(now);
     }
+
+    /// How much may be read at a time for one stream.
+    fn share(&self) -> usize {
+        (READ_BUDGET / self.open.get().max(1) as usize).max(READ_LEAST)
+    }
 }
 
 /// One exchange, from a head of HTTP/2 to the record.
@@ -253,13 +270,13 @@ async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet
     let spelled = spelling::request(&asked, !stream.is_end_stream(), key.as_deref(), worker.head_limits, to_client);
     drop(asked);
     let parsed = spelled.and_then(|()| request.parse(to_client, worker.head_limits));
+    from_replica.read_at_most(shared.share());
     let marks = Marks::begin(to_client.len());
     let unread = if parsed.is_ok() { Vec::new() } else { std::mem::take(to_client) };
-    to_client.clear();
+    desk::empty(to_client);
     let limits = &worker.settings.limits;
     let upload = Timer::new(&worker.clock);
-    let recipient =
-        Recipient { timer: reply, silence: limits.client_timeout, side: Fault::Downstream, limits: worker.head_limits };
+    let recipient = Recipient::client(reply, limits, worker.head_limits);
     let mut answer = Http2Answer {
         outlet,
         pending: to_client,
@@ -285,6 +302,8 @@ async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet
 
 /// Answers a head that is none.
 async fn refuse(error: &Error, unread: &[u8], answer: &mut Http2Answer<'_>, shared: &Shared) -> Ended {
+    // A head of many fields costs more than most requests do, and no replica sees it.
+    shared.note_given_up();
     let mut record = Record::of_none(&shared.worker, &shared.identity, unread, answer.marks);
     let reason = error.to_string();
     let Some(word) = Word::of(error, &reason) else { return Ended::Unanswered };
