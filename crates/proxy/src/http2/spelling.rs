@@ -152,7 +152,8 @@ pub(crate) fn said_response(text: &[u8]) -> Response<()> {
 /// Spelled field lines in HTTP/2, which has no word for what concerns a connection (RFC 9113 8.2.2), and without those that
 /// `is_said` elsewhere.
 pub(crate) fn said_fields(mut lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u8]) -> bool) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(16);
+    // As many as most heads have, and no more: room for one more field is twice the room.
+    let mut headers = HeaderMap::with_capacity(12);
     while !lines.is_empty() {
         let (line, rest) = first_line(lines);
         lines = rest;
