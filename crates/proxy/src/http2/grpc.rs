@@ -11,22 +11,25 @@ const UNIMPLEMENTED: u16 = 12;
 const INTERNAL: u16 = 13;
 const UNAVAILABLE: u16 = 14;
 
-/// Whether a request is of gRPC: its content is, and not that of gRPC-Web, which has a spelling of its own.
+/// Whether a request is of gRPC: its content is, and not that of gRPC-Web, which has a spelling of its own. Asked of every request, so
+/// what comes first is what tells most of them: gRPC is POST alone (gRPC over HTTP/2, "Method").
 pub(crate) fn is_grpc(request: &RequestHead) -> bool {
+    request.method() == b"POST"
+        && content(request).is_some_and(|content| {
+            let rest = content.get(16..).filter(|_| content[..16].eq_ignore_ascii_case(b"application/grpc"));
+            rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+        })
+}
+
+fn content(request: &RequestHead) -> Option<&[u8]> {
     let mut fields = request.fields().iter();
-    let content = fields.find(|field| field.name.eq_ignore_ascii_case(b"content-type"));
-    content.is_some_and(|field| {
-        let rest = field.value.get(16..).filter(|_| field.value[..16].eq_ignore_ascii_case(b"application/grpc"));
-        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-    })
+    fields.find(|field| field.name.eq_ignore_ascii_case(b"content-type")).map(|field| field.value)
 }
 
 /// A response without a message (gRPC over HTTP/2, "Trailers-Only").
 pub(super) fn refusal(word: Word<'_>, request: &RequestHead, date: Option<HeaderValue>) -> Response<()> {
     let mut response = Response::new(());
-    let mut fields = request.fields().iter();
-    let content = fields.find(|field| field.name.eq_ignore_ascii_case(b"content-type"));
-    let content = content.and_then(|field| HeaderValue::from_bytes(field.value).ok());
+    let content = content(request).and_then(|content| HeaderValue::from_bytes(content).ok());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content.unwrap_or(HeaderValue::from_static("application/grpc")));
     date.into_iter().for_each(|date| drop(headers.insert(header::DATE, date)));
