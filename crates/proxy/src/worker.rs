@@ -18,6 +18,7 @@ use crate::access_log::Journal;
 use crate::clock::{Clock, TICK};
 use crate::desk::Desks;
 use crate::forward::lines::Lines;
+use crate::http2::crew::Crew;
 use crate::listener::{self, Listeners};
 use crate::pool::Pool;
 use crate::settings::Settings;
@@ -59,6 +60,7 @@ pub(crate) struct Worker {
     pub(crate) pool: Pool,
     pub(crate) lines: Lines,
     pub(crate) desks: Desks,
+    pub(crate) crew: Crew,
     pub(crate) tally: Arc<Tally>,
     /// Where exchanges are logged, if they are.
     pub(crate) journal: Option<Journal>,
@@ -91,6 +93,7 @@ pub(crate) fn run(
         pool: Pool::default(),
         lines: Lines::default(),
         desks: Desks::default(),
+        crew: Crew::default(),
         tally,
         journal,
         date: RefCell::new(now()),
@@ -141,6 +144,7 @@ async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
         }
         if count.is_multiple_of(10 * ticks_per_second) {
             worker.desks.shrink();
+            worker.crew.shrink();
         }
     }
 }

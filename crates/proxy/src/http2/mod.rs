@@ -13,10 +13,12 @@
 //! | [`answer`] | the response |
 //! | [`grpc`] | what divisi itself says to gRPC |
 //! | [`websocket`] | the handshake that HTTP/2 does not have |
+//! | [`crew`] | the tasks that serve streams |
 //! | [`census`], [`watched`] | how many frames of which kind a peer may send |
 
 mod answer;
 pub(crate) mod census;
+pub(crate) mod crew;
 pub(crate) mod grpc;
 pub(crate) mod outlet;
 pub(crate) mod spelling;
@@ -164,7 +166,7 @@ async fn accept(
         match timer.limit(next(connection, shared, census)).await {
             Ok(Ok((request, respond))) => {
                 shared.open.set(shared.open.get() + 1);
-                tokio::task::spawn_local(serve_stream(Rc::clone(shared), request, respond));
+                worker.crew.serve(Job { shared: Rc::clone(shared), request, respond }, worker);
                 patience = worker.settings.limits.idle_timeout;
                 timer.rest(patience);
             }
@@ -214,20 +216,28 @@ async fn drained(connection: &mut Connection<Watched, Parcel>, census: &Census) 
     .await;
 }
 
-/// Serves one stream.
-async fn serve_stream(shared: Rc<Shared>, request: Request<RecvStream>, respond: SendResponse<Parcel>) {
-    let place = Place(shared);
-    let outlet = Outlet::to_client(respond, place.0.budget.clone());
-    let begun = Cell::new(false);
-    // In a place of its own: a task is copied several times as it begins and ends, and this is most of it.
-    let ended = Box::pin(exchange(&place.0, request, &outlet, &begun)).await;
-    match ended {
-        Ended::Answered => {}
-        Ended::BrokenOff => outlet.reset(Reason::INTERNAL_ERROR),
-        Ended::Switched => outlet.leave(Reason::CANCEL),
-        Ended::Unanswered => {
-            place.0.note_given_up();
-            outlet.reset(Reason::CANCEL);
+/// A stream to be served.
+pub(crate) struct Job {
+    shared: Rc<Shared>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Parcel>,
+}
+
+impl Job {
+    /// Serves it.
+    async fn run(self) {
+        let Self { shared, request, respond } = self;
+        let place = Place(shared);
+        let outlet = Outlet::to_client(respond, place.0.budget.clone());
+        let begun = Cell::new(false);
+        match exchange(&place.0, request, &outlet, &begun).await {
+            Ended::Answered => {}
+            Ended::BrokenOff => outlet.reset(Reason::INTERNAL_ERROR),
+            Ended::Switched => outlet.leave(Reason::CANCEL),
+            Ended::Unanswered => {
+                place.0.note_given_up();
+                outlet.reset(Reason::CANCEL);
+            }
         }
     }
 }

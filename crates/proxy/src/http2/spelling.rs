@@ -4,12 +4,14 @@
 //! one judge of what is a request. What the rewriting makes of it is HTTP/1.1, too, and is said in HTTP/2 where the other side
 //! speaks that.
 
+use bytes::Bytes;
 use divisi_http1::field::list;
 use divisi_http1::{HeadError, HeadLimits};
 use h2::ext::Protocol;
-use http::header::{CONTENT_LENGTH, COOKIE, HOST};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use memchr::memchr;
 
 use crate::error::Error;
 use crate::rewrite::put;
@@ -41,46 +43,70 @@ pub(crate) fn request(
         _ => out.extend_from_slice(uri.authority().map_or("", Authority::as_str).as_bytes()),
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    host(uri, headers, out)?;
-    fields(headers.iter().filter(|(name, _)| **name != HOST && **name != COOKIE), out);
-    // RFC 9113 8.2.3: crumbs are one field again where they leave HTTP/2.
-    for (number, crumb) in headers.get_all(COOKIE).iter().enumerate() {
-        out.extend_from_slice(if number == 0 { b"cookie: " } else { b"; " });
-        out.extend_from_slice(crumb.as_bytes());
+    let mut heard = Heard { authority: uri.authority().map(Authority::as_str), ..Heard::default() };
+    if let Some(authority) = heard.authority {
+        put(out, b"host", authority.as_bytes());
     }
-    if headers.contains_key(COOKIE) {
-        out.extend_from_slice(b"\r\n");
+    for (name, value) in headers {
+        if heard.passes(name, value)? {
+            put(out, name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    if heard.has_cookie {
+        crumbs(headers, out);
     }
     if let Some(key) = key {
         let protocol = request.extensions().get::<Protocol>().map_or("", Protocol::as_str);
         put(out, b"Connection", b"Upgrade");
         put(out, b"Upgrade", protocol.as_bytes());
         put(out, b"Sec-WebSocket-Key", key.as_bytes());
-    } else if has_body && !headers.contains_key(CONTENT_LENGTH) {
+    } else if has_body && !heard.has_length {
         put(out, b"Transfer-Encoding", b"chunked");
     }
     out.extend_from_slice(b"\r\n");
     Ok(())
 }
 
-/// RFC 9113 8.3.1: `:authority` says the host, or else `Host` does; where both do they say the same, or a route chosen by one
-/// would be reached under the name of the other.
-fn host(uri: &Uri, headers: &HeaderMap, out: &mut Vec<u8>) -> Result<(), HeadError> {
-    let mut hosts = headers.get_all(HOST).iter();
-    // RFC 9112 3.2: one is right, and of two nobody knows which a replica would take.
-    if headers.get_all(HOST).iter().nth(1).is_some() {
-        return Err(HeadError::Host("several Host fields"));
-    }
-    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
-    if let Some(authority) = authority {
-        if hosts.any(|host| !host.as_bytes().eq_ignore_ascii_case(authority)) {
-            return Err(HeadError::Host("Host differs from :authority"));
+/// What the fields of a request have said so far.
+#[derive(Default)]
+struct Heard<'a> {
+    authority: Option<&'a str>,
+    has_host: bool,
+    has_cookie: bool,
+    has_length: bool,
+}
+
+impl Heard<'_> {
+    /// Whether a field is spelled where it stands.
+    ///
+    /// RFC 9113 8.3.1: `:authority` says the host, or else `Host` does; where both do they say the same, or a route chosen by one
+    /// would be reached under the name of the other.
+    fn passes(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, HeadError> {
+        match *name {
+            // RFC 9112 3.2: one is right, and of two nobody knows which a replica would take.
+            HOST if std::mem::replace(&mut self.has_host, true) => return Err(HeadError::Host("several Host fields")),
+            HOST => {
+                let Some(authority) = self.authority else { return Ok(true) };
+                if !value.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) {
+                    return Err(HeadError::Host("Host differs from :authority"));
+                }
+                return Ok(false);
+            }
+            COOKIE => self.has_cookie = true,
+            CONTENT_LENGTH => self.has_length = true,
+            _ => {}
         }
-        put(out, b"host", authority);
-    } else {
-        hosts.for_each(|host| put(out, b"host", host.as_bytes()));
+        Ok(*name != COOKIE)
     }
-    Ok(())
+}
+
+/// RFC 9113 8.2.3: crumbs are one field again where they leave HTTP/2.
+fn crumbs(headers: &HeaderMap, out: &mut Vec<u8>) {
+    for (number, crumb) in headers.get_all(COOKIE).iter().enumerate() {
+        out.extend_from_slice(if number == 0 { b"cookie: " } else { b"; " });
+        out.extend_from_slice(crumb.as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Spells field lines.
@@ -151,18 +177,23 @@ pub(crate) fn said_response(text: &[u8]) -> Response<()> {
 
 /// Spelled field lines in HTTP/2, which has no word for what concerns a connection (RFC 9113 8.2.2), and without those that
 /// `is_said` elsewhere.
-pub(crate) fn said_fields(mut lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u8]) -> bool) -> HeaderMap {
+pub(crate) fn said_fields(lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u8]) -> bool) -> HeaderMap {
     // As many as most heads have, and no more: room for one more field is twice the room.
     let mut headers = HeaderMap::with_capacity(12);
-    while !lines.is_empty() {
-        let (line, rest) = first_line(lines);
-        lines = rest;
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+    // One copy for all values.
+    let text = Bytes::copy_from_slice(lines);
+    let mut rest = &*text;
+    while !rest.is_empty() {
+        let (line, behind) = first_line(rest);
+        rest = behind;
+        let Some(colon) = memchr(b':', line) else { continue };
         let (Ok(name), value) = (HeaderName::from_bytes(&line[..colon]), line[colon + 1..].trim_ascii()) else {
             continue;
         };
-        let Ok(sayable) = HeaderValue::from_bytes(value) else { continue };
-        if !concerns_connection(&name, value) && !is_said(&name, value) {
+        if concerns_connection(&name, value) || is_said(&name, value) {
+            continue;
+        }
+        if let Ok(sayable) = HeaderValue::from_maybe_shared(text.slice_ref(value)) {
             headers.append(name, sayable);
         }
     }
@@ -170,15 +201,15 @@ pub(crate) fn said_fields(mut lines: &[u8], mut is_said: impl FnMut(&HeaderName,
 }
 
 fn concerns_connection(name: &HeaderName, value: &[u8]) -> bool {
-    match name.as_str() {
-        "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" => true,
-        "te" => list(value).any(|coding| !coding.eq_ignore_ascii_case(b"trailers")),
-        _ => false,
+    match *name {
+        CONNECTION | TRANSFER_ENCODING | UPGRADE => true,
+        TE => list(value).any(|coding| !coding.eq_ignore_ascii_case(b"trailers")),
+        _ => matches!(name.as_str(), "keep-alive" | "proxy-connection"),
     }
 }
 
 fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
+    let end = memchr(b'\n', text).map_or(text.len(), |at| at + 1);
     let (line, rest) = text.split_at(end);
     (line.trim_ascii_end(), rest)
 }
