@@ -79,6 +79,11 @@ impl Clock {
         }
     }
 
+    /// Now, up to one [`TICK`] ago.
+    pub(crate) fn moment(&self) -> Moment {
+        self.moment.get()
+    }
+
     /// From now on nobody rests: idle connections end at the next tick.
     pub(crate) fn stop(&self) {
         self.stopping.set(true);

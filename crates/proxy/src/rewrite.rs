@@ -140,9 +140,50 @@ pub(crate) fn delimits_itself(head: &ResponseHead, version: Version) -> bool {
     version == Version::Http11 || matches!(head.body(), BodyLength::Empty | BodyLength::Sized(_))
 }
 
-/// Writes the head of a final response that the client gets.
-pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut Vec<u8>) {
-    status_line(head, out);
+/// What the head of a response is said in.
+pub(crate) trait Head {
+    /// Begins it.
+    fn status(&mut self, status: u16, reason: &[u8]);
+
+    /// Adds a field.
+    fn put(&mut self, name: &[u8], value: &[u8]);
+
+    /// Adds a field as the replica has said it.
+    fn pass(&mut self, field: Field<'_>) {
+        self.put(field.name, field.value);
+    }
+
+    /// Ends it.
+    fn end(&mut self) {}
+}
+
+/// HTTP/1.1 (RFC 9112).
+impl Head for Vec<u8> {
+    fn status(&mut self, status: u16, reason: &[u8]) {
+        let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
+        self.extend_from_slice(b"HTTP/1.1 ");
+        self.extend_from_slice(&digits);
+        self.push(b' ');
+        self.extend_from_slice(reason);
+        self.extend_from_slice(b"\r\n");
+    }
+
+    fn put(&mut self, name: &[u8], value: &[u8]) {
+        put(self, name, value);
+    }
+
+    fn pass(&mut self, field: Field<'_>) {
+        field.write(self);
+    }
+
+    fn end(&mut self) {
+        self.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Says the head of a final response that the client gets.
+pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut impl Head) {
+    out.status(head.status(), head.reason());
     let chunked = coding(head, reply.version) == Coding::Chunked;
     for field in head.fields().iter() {
         match field.known {
@@ -150,73 +191,62 @@ pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut Vec<u8>)
             Known::TransferEncoding
                 if chunked || head.body() == BodyLength::Empty && reply.version == Version::Http11 =>
             {
-                put(out, field.name, b"chunked");
+                out.put(field.name, b"chunked");
             }
             // RFC 9110 8.6: never in a 204.
             Known::ContentLength if head.status() == 204 => {}
             Known::Connection | Known::HopByHop | Known::TransferEncoding | Known::Upgrade => {}
             Known::Other if head.nominates_fields() && is_nominated(head.fields(), field.name) => {}
             Known::Other if reply.hsts.is_some() && field.name.eq_ignore_ascii_case(b"strict-transport-security") => {}
-            _ => field.write(out),
+            _ => out.pass(field),
         }
     }
     if chunked && head.body() == BodyLength::UntilClose {
-        put(out, b"Transfer-Encoding", b"chunked");
+        out.put(b"Transfer-Encoding", b"chunked");
     }
     // RFC 9110 6.6.1: a recipient with a clock adds what the origin left out.
     if !head.fields().has(Known::Date) {
-        put(out, b"Date", reply.date);
+        out.put(b"Date", reply.date);
     }
     if let Some(replica) = reply.replica {
-        put(out, b"X-Internal-Service", replica.as_bytes());
+        out.put(b"X-Internal-Service", replica.as_bytes());
     }
     if let Some((name, token)) = reply.cookie {
         // RFC 6265 4.1: for this host only, and not for scripts.
-        let parts = [b"Set-Cookie: ", name.as_bytes(), b"=", token.as_bytes(), b"; Path=/; HttpOnly; SameSite=Lax\r\n"];
-        parts.iter().for_each(|part| out.extend_from_slice(part));
+        out.put(b"Set-Cookie", format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax").as_bytes());
     }
     // RFC 6797 7.1: once, so the owner's word stands in the place of the replica's.
     if let Some(hsts) = reply.hsts {
-        put(out, b"Strict-Transport-Security", hsts.as_bytes());
+        out.put(b"Strict-Transport-Security", hsts.as_bytes());
     }
     connection(reply.version, reply.keep_alive, out);
-    out.extend_from_slice(b"\r\n");
+    out.end();
 }
 
 /// RFC 9112 9.3 and 9.6: said only where it is not what the version means anyway.
-pub(crate) fn connection(version: Version, keep_alive: bool, out: &mut Vec<u8>) {
+pub(crate) fn connection(version: Version, keep_alive: bool, out: &mut impl Head) {
     match (version, keep_alive) {
         (Version::Http11, true) | (Version::Http10, false) => {}
-        (Version::Http10, true) => put(out, b"Connection", b"keep-alive"),
-        (Version::Http11, false) => put(out, b"Connection", b"close"),
+        (Version::Http10, true) => out.put(b"Connection", b"keep-alive"),
+        (Version::Http11, false) => out.put(b"Connection", b"close"),
     }
 }
 
-/// Writes an interim response (RFC 9110 15.2), or the 101 that ends HTTP on a connection.
-pub(crate) fn interim(head: &ResponseHead, out: &mut Vec<u8>) {
-    status_line(head, out);
+/// Says an interim response (RFC 9110 15.2), or the 101 that ends HTTP on a connection.
+pub(crate) fn interim(head: &ResponseHead, out: &mut impl Head) {
+    out.status(head.status(), head.reason());
     let switches = head.status() == 101;
     for field in head.fields().iter() {
         match field.known {
-            Known::Upgrade if switches => put(out, field.name, field.value),
+            Known::Upgrade if switches => out.put(field.name, field.value),
             Known::Connection | Known::ContentLength | Known::HopByHop | Known::TransferEncoding | Known::Upgrade => {}
-            _ => field.write(out),
+            _ => out.pass(field),
         }
     }
     if switches {
-        put(out, b"Connection", b"Upgrade");
+        out.put(b"Connection", b"Upgrade");
     }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn status_line(head: &ResponseHead, out: &mut Vec<u8>) {
-    let status = head.status();
-    let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(&digits);
-    out.push(b' ');
-    out.extend_from_slice(head.reason());
-    out.extend_from_slice(b"\r\n");
+    out.end();
 }
 
 /// RFC 9110 7.6.1: `Connection` names fields that end here. Asked only about names without a meaning of their own, so that

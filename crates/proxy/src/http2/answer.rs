@@ -9,7 +9,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use super::grpc;
 use super::outlet::{Outlet, Recipient};
-use super::spelling;
+use super::spelling::Said;
 use super::websocket;
 use crate::affinity::Cookie;
 use crate::answer::{Answer, Word};
@@ -22,8 +22,8 @@ use crate::worker::Worker;
 /// A response to a client that speaks HTTP/2.
 pub(super) struct Http2Answer<'a> {
     pub(super) outlet: &'a Outlet,
-    /// The spelled head that waits for the first piece of its body.
-    pub(super) pending: &'a mut Vec<u8>,
+    /// The head that waits for the first piece of its body.
+    pub(super) pending: Option<Said>,
     pub(super) recipient: Recipient<'a>,
     pub(super) worker: &'a Worker,
     /// What was asked of the replica where the client wants a tunnel for WebSocket (RFC 8441).
@@ -40,13 +40,9 @@ pub(super) struct Http2Answer<'a> {
 impl Http2Answer<'_> {
     /// Sends the head that waits, if one does.
     fn send_head(&mut self, is_all: bool) -> Result<(), Error> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let head = spelling::said_response(self.pending);
-        self.marks.sent.set(self.marks.sent.get() + self.pending.len() as u64);
-        self.pending.clear();
-        self.respond(head, is_all)
+        let Some(said) = self.pending.take() else { return Ok(()) };
+        self.marks.sent.set(self.marks.sent.get() + said.length as u64);
+        self.respond(said.head, is_all)
     }
 
     fn respond(&mut self, head: Response<()>, is_all: bool) -> Result<(), Error> {
@@ -66,9 +62,9 @@ impl Http2Answer<'_> {
         if !accepts.any(|field| field.value == expected.as_bytes()) {
             return Err(Error::UnaskedSwitch);
         }
-        rewrite::interim(head, self.pending);
-        let mut response = spelling::said_response(self.pending);
-        self.pending.clear();
+        let mut said = Said::default();
+        rewrite::interim(head, &mut said);
+        let mut response = said.head;
         response.headers_mut().remove("sec-websocket-accept");
         *response.status_mut() = StatusCode::OK;
         self.begun.set(true);
@@ -78,7 +74,7 @@ impl Http2Answer<'_> {
 
 impl Sink for Http2Answer<'_> {
     async fn write(&mut self, piece: Piece<'_>) -> Result<(), Error> {
-        if !self.pending.is_empty() {
+        if self.pending.is_some() {
             let is_all = piece.data.is_empty() && piece.end.is_some_and(|section| section.len() <= b"\r\n".len());
             self.send_head(is_all)?;
             if is_all {
@@ -115,10 +111,9 @@ impl Answer for Http2Answer<'_> {
         if head.status() == 101 {
             return self.switch(head);
         }
-        rewrite::interim(head, self.pending);
-        let response = spelling::said_response(self.pending);
-        self.pending.clear();
-        self.outlet.inform(response).map_err(|_| Error::ClientLeft)
+        let mut said = Said::default();
+        rewrite::interim(head, &mut said);
+        self.outlet.inform(said.head).map_err(|_| Error::ClientLeft)
     }
 
     fn begin(&mut self, head: &ResponseHead, replica: &Replica, _: bool) {
@@ -132,11 +127,11 @@ impl Answer for Http2Answer<'_> {
             cookie: self.cookie.as_ref().and_then(|cookie| Some((&*cookie.name, cookie.news(replica)?))),
             hsts: self.hsts.as_deref(),
         };
-        rewrite::response(head, reply, self.pending);
+        rewrite::response(head, reply, self.pending.insert(Said::default()));
     }
 
     async fn refuse(&mut self, word: Word<'_>, request: Option<&RequestHead>, _: bool) -> Result<(), Error> {
-        self.pending.clear();
+        self.pending = None;
         let date = HeaderValue::from_str(&self.worker.date.borrow()).ok();
         if let Some(request) = request.filter(|request| grpc::is_grpc(request)) {
             return self.respond(grpc::refusal(word, request, date), true);

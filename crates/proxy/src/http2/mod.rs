@@ -248,7 +248,7 @@ struct Place(Rc<Shared>);
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
-        self.0.rested.set(Moment::now());
+        self.0.rested.set(self.0.worker.clock.moment());
     }
 }
 
@@ -271,10 +271,9 @@ impl Shared {
 /// One exchange, from a head of HTTP/2 to the record.
 async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet, begun: &Cell<bool>) -> Ended {
     let worker = &*shared.worker;
-    let (parts, mut stream) = request.into_parts();
-    let asked = Request::from_parts(parts, ());
+    let (asked, mut stream) = request.into_parts();
     // RFC 8441 4: a CONNECT that says for what is no CONNECT.
-    let is_tunnel = *asked.method() == Method::CONNECT && asked.extensions().get::<Protocol>().is_some();
+    let is_tunnel = asked.method == Method::CONNECT && asked.extensions.get::<Protocol>().is_some();
     let key = is_tunnel.then(websocket::key);
     let mut desk = worker.desks.take(&worker.clock);
     let Desk { from_replica, request, response, to_client, to_replica, kept, paths, reply } = &mut *desk;
@@ -290,7 +289,7 @@ async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet
     let recipient = Recipient::client(reply, limits, worker.head_limits);
     let mut answer = Http2Answer {
         outlet,
-        pending: to_client,
+        pending: None,
         recipient,
         worker,
         key: key.as_deref(),

@@ -9,25 +9,29 @@ use divisi_http1::field::list;
 use divisi_http1::{HeadError, HeadLimits};
 use h2::ext::Protocol;
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use memchr::memchr;
 
 use crate::error::Error;
-use crate::rewrite::put;
+use crate::rewrite::{Head, put};
+
+/// As many fields as most heads have, and no more: room for one more is twice the room.
+const FIELDS: usize = 12;
 
 /// Spells the head of a request, of which `has_body` says whether anything follows it.
 ///
 /// # Errors
 /// It says of its host one thing here and another there, or has more fields than may be.
 pub(crate) fn request(
-    request: &Request<()>,
+    asked: &Parts,
     has_body: bool,
     key: Option<&str>,
     limits: HeadLimits,
     out: &mut Vec<u8>,
 ) -> Result<(), HeadError> {
-    let (uri, headers) = (request.uri(), request.headers());
+    let Parts { uri, headers, .. } = asked;
     // Crumbs of a cookie count one by one: a byte each on the wire, many of them cost what they are joined to.
     if headers.len() > limits.fields {
         return Err(HeadError::TooManyFields);
@@ -35,7 +39,7 @@ pub(crate) fn request(
     if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
         return Err(HeadError::Target("the scheme is neither http nor https"));
     }
-    let method = if key.is_some() { &Method::GET } else { request.method() };
+    let method = if key.is_some() { &Method::GET } else { &asked.method };
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     match uri.path_and_query() {
@@ -56,7 +60,7 @@ pub(crate) fn request(
         crumbs(headers, out);
     }
     if let Some(key) = key {
-        let protocol = request.extensions().get::<Protocol>().map_or("", Protocol::as_str);
+        let protocol = asked.extensions.get::<Protocol>().map_or("", Protocol::as_str);
         put(out, b"Connection", b"Upgrade");
         put(out, b"Upgrade", protocol.as_bytes());
         put(out, b"Sec-WebSocket-Key", key.as_bytes());
@@ -164,22 +168,41 @@ pub(crate) fn said_request(text: &[u8], is_secure: bool) -> Result<Request<()>, 
     Ok(request)
 }
 
-/// What a spelled head of a response says, in HTTP/2.
-pub(crate) fn said_response(text: &[u8]) -> Response<()> {
-    let (line, rest) = first_line(text);
-    let mut response = Response::new(());
-    let status = line.get(9..12).and_then(|code| StatusCode::from_bytes(code).ok());
-    *response.status_mut() = status.unwrap_or(StatusCode::BAD_GATEWAY);
-    *response.version_mut() = Version::HTTP_2;
-    *response.headers_mut() = said_fields(rest, |_, _| false);
-    response
+/// The head of a response in HTTP/2.
+pub(crate) struct Said {
+    pub(crate) head: Response<()>,
+    /// How long it is in the spelling of HTTP/1.1, in bytes.
+    pub(crate) length: usize,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        let mut head = Response::new(());
+        *head.version_mut() = Version::HTTP_2;
+        Self { head, length: b"HTTP/1.1 200 \r\n\r\n".len() }
+    }
+}
+
+impl Head for Said {
+    fn status(&mut self, status: u16, reason: &[u8]) {
+        *self.head.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        *self.head.headers_mut() = HeaderMap::with_capacity(FIELDS);
+        self.length += reason.len();
+    }
+
+    fn put(&mut self, name: &[u8], value: &[u8]) {
+        self.length += name.len() + value.len() + b": \r\n".len();
+        let (Ok(name), Ok(sayable)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) else { return };
+        if !concerns_connection(&name, value) {
+            self.head.headers_mut().append(name, sayable);
+        }
+    }
 }
 
 /// Spelled field lines in HTTP/2, which has no word for what concerns a connection (RFC 9113 8.2.2), and without those that
 /// `is_said` elsewhere.
 pub(crate) fn said_fields(lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u8]) -> bool) -> HeaderMap {
-    // As many as most heads have, and no more: room for one more field is twice the room.
-    let mut headers = HeaderMap::with_capacity(12);
+    let mut headers = HeaderMap::with_capacity(FIELDS);
     // One copy for all values.
     let text = Bytes::copy_from_slice(lines);
     let mut rest = &*text;
