@@ -85,19 +85,20 @@ impl Attempt<'_> {
             sent: false,
             count: &uncounted,
         };
-        let upload = async {
+        let upload = pin!(async {
             pump(body, &mut sink).await?;
             uploaded.set(true);
             if !begun.get() {
                 reply.arm(limits.response_timeout);
             }
             Err(body.gone().await)
-        };
+        });
         let (buffer, response) = (&mut *self.buffer, &mut *self.response);
         let back = Back { stream, buffer, response, reply, marks: self.marks };
-        let download = back.pass_on(request, worker, self.lease, &uploaded, answer);
+        // Pinned where they are made: what is made first and pinned then is copied, and both are large.
+        let download = pin!(back.pass_on(request, worker, self.lease, &uploaded, answer));
         reply.arm(limits.stream_timeout);
-        duplex(pin!(upload), pin!(download), &uploaded, || reply.arm(limits.response_timeout)).await
+        duplex(upload, download, &uploaded, || reply.arm(limits.response_timeout)).await
     }
 
     /// What follows a 101. One timer serves both directions: a tunnel is silent only when nothing moves either way.

@@ -146,20 +146,22 @@ impl Attempt<'_> {
         let uploaded = Cell::new(false);
         let to = Recipient::replica(self.upload, patience, worker.head_limits);
         let mut sink = Upload { outlet: &outlet, to };
-        let upload = async {
-            if !is_all {
-                pump(body, &mut sink).await?;
-            }
-            uploaded.set(true);
-            if !begun.get() {
-                reply.arm(patience);
-            }
-            Err(body.gone().await)
-        };
         let mut back = Back { call, outlet: &outlet, response, patience, stream: None };
-        let download = back.pass_on(self, &uploaded, answer);
-        reply.arm(worker.settings.limits.stream_timeout);
-        let ended = duplex(pin!(upload), pin!(download), &uploaded, || reply.arm(patience)).await;
+        let ended = {
+            let upload = pin!(async {
+                if !is_all {
+                    pump(body, &mut sink).await?;
+                }
+                uploaded.set(true);
+                if !begun.get() {
+                    reply.arm(patience);
+                }
+                Err(body.gone().await)
+            });
+            let download = pin!(back.pass_on(self, &uploaded, answer));
+            reply.arm(worker.settings.limits.stream_timeout);
+            duplex(upload, download, &uploaded, || reply.arm(patience)).await
+        };
         match ended {
             Ok(Download::Complete) => {}
             Ok(Download::Switched) => {

@@ -21,14 +21,14 @@ pub(crate) struct Crew(RefCell<Vec<Rc<Seat>>>);
 /// Where a task rests.
 #[derive(Default)]
 struct Seat {
-    job: Cell<Option<Job>>,
+    job: Cell<Option<Box<Job>>>,
     is_dismissed: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Crew {
     /// Has a stream served.
-    pub(crate) fn serve(&self, job: Job, worker: &Rc<Worker>) {
+    pub(crate) fn serve(&self, job: Box<Job>, worker: &Rc<Worker>) {
         match self.0.borrow_mut().pop() {
             Some(seat) => {
                 seat.job.set(Some(job));
@@ -67,7 +67,7 @@ impl Seat {
     }
 
     /// The next stream; None for a task that is dismissed.
-    async fn next(&self) -> Option<Job> {
+    async fn next(&self) -> Option<Box<Job>> {
         poll_fn(|context| {
             let job = self.job.take();
             if job.is_some() || self.is_dismissed.get() {
@@ -89,7 +89,7 @@ impl std::fmt::Debug for Seat {
     }
 }
 
-async fn work(first: Job, worker: Rc<Worker>) {
+async fn work(first: Box<Job>, worker: Rc<Worker>) {
     let seat = Rc::new(Seat::default());
     let mut job = first;
     loop {

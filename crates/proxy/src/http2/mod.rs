@@ -166,7 +166,7 @@ async fn accept(
         match timer.limit(next(connection, shared, census)).await {
             Ok(Ok((request, respond))) => {
                 shared.open.set(shared.open.get() + 1);
-                worker.crew.serve(Job { shared: Rc::clone(shared), request, respond }, worker);
+                worker.crew.serve(Box::new(Job { shared: Rc::clone(shared), request, respond }), worker);
                 patience = worker.settings.limits.idle_timeout;
                 timer.rest(patience);
             }
@@ -225,8 +225,8 @@ pub(crate) struct Job {
 
 impl Job {
     /// Serves it.
-    async fn run(self) {
-        let Self { shared, request, respond } = self;
+    async fn run(self: Box<Self>) {
+        let Self { shared, request, respond } = *self;
         let place = Place(shared);
         let outlet = Outlet::to_client(respond, place.0.budget.clone());
         let begun = Cell::new(false);
