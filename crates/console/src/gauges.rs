@@ -13,6 +13,8 @@ pub struct Gauges {
     pub broken: u64,
     /// Client connections that are open.
     pub client_connections: Option<u64>,
+    /// Those of them that rest, and cost next to nothing.
+    pub client_resting_connections: Option<u64>,
     /// Connections to replicas that rest until they are needed.
     pub upstream_idle_connections: Option<u64>,
     /// Connections to replicas that were opened so far.

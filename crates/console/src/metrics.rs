@@ -258,6 +258,12 @@ impl Scrape {
         for (name, help, kind, value) in [
             ("client_connections", "Connections of clients that are open", Gauge, gauges.client_connections),
             (
+                "client_resting_connections",
+                "Those of them whose clients have asked for nothing for a second; without TLS, and of HTTP/1",
+                Gauge,
+                gauges.client_resting_connections,
+            ),
+            (
                 "upstream_idle_connections",
                 "Connections to replicas that rest until they are needed",
                 Gauge,

@@ -211,6 +211,7 @@ fn gauges(running: &Running) -> GaugeReader {
             statuses: totals.statuses,
             broken: totals.broken,
             client_connections: Some(gauges.connections() as u64),
+            client_resting_connections: Some(gauges.resting_connections() as u64),
             upstream_idle_connections: Some(gauges.idle_connections() as u64),
             upstream_connections: Some(totals.opened),
             access_log_dropped_lines: Some(gauges.dropped_lines()),

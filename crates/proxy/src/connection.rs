@@ -9,13 +9,16 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use tokio::net::TcpStream;
+
 use crate::clock::Timer;
 use crate::desk::Window;
 use crate::handshake;
-use crate::http1;
+use crate::http1::{self, Parting};
 use crate::http2;
 use crate::identity::{Identity, Speech};
-use crate::listener::Entrance;
+use crate::listener::{Entrance, Place};
+use crate::lounge::Resting;
 use crate::transport::{Tcp, Transport, fill};
 use crate::worker::Worker;
 
@@ -41,11 +44,51 @@ enum Beginning {
 /// Serves a client until one of the two sides has had enough. What it has said so far is in `window`.
 ///
 /// What a connection is for most of its life is a request of HTTP/1 that is waited for, so all else is on the heap, as long as it lasts.
-pub(crate) async fn serve(tcp: Tcp, window: Window, peer: SocketAddr, entrance: Entrance, worker: Rc<Worker>) {
-    let Some((client, mut window)) = Box::pin(arrive(tcp, window, peer, entrance, &worker)).await else { return };
+pub(crate) async fn serve(
+    tcp: Tcp,
+    window: Window,
+    peer: SocketAddr,
+    entrance: Entrance,
+    place: Place,
+    worker: Rc<Worker>,
+) {
+    let Some((client, window)) = Box::pin(arrive(tcp, window, peer, entrance, &worker)).await else {
+        return drop(place);
+    };
     match client.identity.speech {
-        Speech::Http1 => http1::serve(&client, &mut window, &worker).await,
-        Speech::Http2 => Box::pin(http2::serve(client, window, worker)).await,
+        Speech::Http1 => serve_http1(client, window, place, &worker).await,
+        Speech::Http2 => {
+            Box::pin(http2::serve(client, window, worker)).await;
+            drop(place);
+        }
+    }
+}
+
+/// Serves a client again that has rested.
+pub(crate) async fn resume(resting: Resting, place: Place, worker: Rc<Worker>) {
+    let Resting { stream, source, is_misled } = resting;
+    let Ok(stream) = TcpStream::from_std(stream) else { return drop(place) };
+    let mut identity = Identity::new(source, worker.settings.trusts(source.ip()));
+    identity.is_misled = is_misled;
+    let client = Client { transport: Transport::Tcp(Tcp::new(stream)), identity, timer: Timer::new(&worker.clock) };
+    let window = Window::new(&worker.desks.buffers);
+    serve_http1(client, window, place, &worker).await;
+}
+
+async fn serve_http1(client: Client, mut window: Window, place: Place, worker: &Worker) {
+    if http1::serve(&client, &mut window, worker).await == Parting::Rests
+        && let Some(resting) = client.rest()
+    {
+        worker.lounge.admit(resting, place);
+    }
+}
+
+impl Client {
+    /// What of it can rest where that costs next to nothing; None where TLS has to be kept.
+    fn rest(self) -> Option<Resting> {
+        let Transport::Tcp(tcp) = self.transport else { return None };
+        let (source, is_misled) = (self.identity.source(), self.identity.is_misled);
+        Some(Resting { stream: tcp.into_std().ok()?, source, is_misled })
     }
 }
 
@@ -106,8 +149,8 @@ mod tests {
     /// An idle connection is its task, and nearly nothing else.
     #[test]
     fn a_connection_that_rests_is_small() {
-        fn size<A, B, C, D, E, F: Future>(_: fn(A, B, C, D, E) -> F) -> usize {
-            size_of::<F>()
+        fn size<A, B, C, D, E, F, G: Future>(_: fn(A, B, C, D, E, F) -> G) -> usize {
+            size_of::<G>()
         }
         let bytes = size(serve);
         assert!(bytes < 600, "{bytes} bytes");

@@ -29,6 +29,11 @@ impl Gauges {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
+    /// Those of them whose clients have asked for nothing for a second, as they were some milliseconds ago.
+    pub fn resting_connections(&self) -> usize {
+        self.tallies.iter().map(|tally| tally.resting()).sum()
+    }
+
     /// Connections to replicas that wait for a request, as they were some milliseconds ago.
     pub fn idle_connections(&self) -> usize {
         self.tallies.iter().map(|tally| tally.idle()).sum()

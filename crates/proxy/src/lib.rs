@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Read `exchange` first. Beside the way lie: `worker` (a thread and what its connections share), `desk` (buffers,
-//! borrowed while there is work), `pool` (idle connections to replicas), `clock` (deadlines), `body` and `answer`
+//! borrowed while there is work), `pool` (idle connections to replicas), `lounge` (idle connections of
+//! clients), `clock` (deadlines), `body` and `answer`
 //! (sources and sinks, of which each HTTP has its own), `transport` (bytes, with TLS or without), `error` (whose fault, which status, whether
 //! to retry).
 //!
@@ -34,6 +35,7 @@ mod http2;
 mod identity;
 mod keep;
 mod listener;
+mod lounge;
 mod pool;
 mod proof;
 mod proxy_protocol;

@@ -142,10 +142,8 @@ fn start(stream: TcpStream, peer: SocketAddr, entrance: Entrance, worker: &Rc<Wo
             // On the heap, as long as it takes: every connection would be larger by it.
             false => Box::pin(receive(stream, window, peer, &worker)).await,
         };
-        if let Some((stream, window, client)) = received {
-            connection::serve(Tcp::new(stream), window, client, entrance, worker).await;
-        }
-        drop(place);
+        let Some((stream, window, client)) = received else { return drop(place) };
+        connection::serve(Tcp::new(stream), window, client, entrance, place, worker).await;
     });
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     opened: AtomicU64,
     /// Connections to replicas that nobody uses, as they were at the last tick.
     idle: AtomicUsize,
+    /// Connections of clients that wait in the lounge.
+    resting: AtomicUsize,
 }
 
 /// What all workers have done so far.
@@ -80,6 +82,14 @@ impl Tally {
 
     pub(crate) fn note_idle(&self, connections: usize) {
         self.idle.store(connections, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_resting(&self, connections: usize) {
+        self.resting.store(connections, Ordering::Relaxed);
+    }
+
+    pub(crate) fn resting(&self) -> usize {
+        self.resting.load(Ordering::Relaxed)
     }
 
     pub(crate) fn idle(&self) -> usize {

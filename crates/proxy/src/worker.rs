@@ -18,8 +18,10 @@ use crate::access_log::Journal;
 use crate::clock::{Clock, TICK};
 use crate::desk::Desks;
 use crate::forward::lines::Lines;
+use crate::http1;
 use crate::http2::crew::Crew;
 use crate::listener::{self, Listeners};
+use crate::lounge::{self, Lounge};
 use crate::pool::Pool;
 use crate::settings::Settings;
 use crate::tally::Tally;
@@ -61,6 +63,7 @@ pub(crate) struct Worker {
     pub(crate) lines: Lines,
     pub(crate) desks: Desks,
     pub(crate) crew: Crew,
+    pub(crate) lounge: Lounge,
     pub(crate) tally: Arc<Tally>,
     /// Where exchanges are logged, if they are.
     pub(crate) journal: Option<Journal>,
@@ -94,6 +97,7 @@ pub(crate) fn run(
         lines: Lines::default(),
         desks: Desks::default(),
         crew: Crew::default(),
+        lounge: Lounge::new()?,
         tally,
         journal,
         date: RefCell::new(now()),
@@ -105,6 +109,7 @@ pub(crate) fn run(
             let listener = tokio::net::TcpListener::from_std(listener)?;
             tokio::task::spawn_local(listener::accept(listener, entrance, Rc::clone(&worker), Arc::clone(shared)));
         }
+        tokio::task::spawn_local(lounge::watch(Rc::clone(&worker)));
         tick(&worker, shared).await;
         Ok(())
     })
@@ -124,6 +129,7 @@ async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
         if shared.stopping.load(Relaxed) {
             worker.clock.stop();
             worker.stopping.notify_waiters();
+            worker.lounge.close(worker);
             if shared.closing.load(Relaxed) {
                 worker.clock.close();
             }
@@ -135,10 +141,12 @@ async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
         openings.tick(worker, shared);
         looked_after = look_after(worker, looked_after);
         worker.tally.note_idle(worker.pool.len() + worker.lines.idle());
+        worker.tally.note_resting(worker.lounge.len());
         worker.journal.iter().for_each(Journal::tick);
         if count.is_multiple_of(ticks_per_second) {
             worker.pool.sweep();
             worker.lines.sweep();
+            worker.lounge.sweep(worker.settings.limits.idle_timeout.saturating_sub(http1::SETTLE));
             worker.date.replace(now());
             worker.journal.iter().for_each(Journal::set_time);
         }

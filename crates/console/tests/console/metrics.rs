@@ -36,6 +36,7 @@ fn every_number_is_there_under_its_name() {
     for (name, expected) in [
         ("divisi_responses_broken_total", Some(2.0)),
         ("divisi_client_connections", Some(7.0)),
+        ("divisi_client_resting_connections", Some(6.0)),
         ("divisi_upstream_idle_connections", Some(3.0)),
         ("divisi_upstream_connections_total", Some(8.0)),
         ("divisi_access_log_dropped_lines_total", None),

@@ -73,6 +73,7 @@ fn gauges() -> Gauges {
         statuses: [1, 0, 200, 30, 4, 5],
         broken: 2,
         client_connections: Some(7),
+        client_resting_connections: Some(6),
         upstream_idle_connections: Some(3),
         upstream_connections: Some(8),
         access_log_dropped_lines: None,

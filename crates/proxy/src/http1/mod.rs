@@ -16,7 +16,7 @@ use crate::desk::{Desk, Window};
 use crate::error::{Error, Fault};
 use crate::exchange::{Ended, Exchange, Hands};
 use crate::record::{Marks, Record};
-use crate::transport::fill;
+use crate::transport::{Transport, fill};
 use crate::worker::Worker;
 
 use answer::Http1Answer;
@@ -31,21 +31,50 @@ const WARM: Duration = Duration::from_millis(100);
 /// With more connections than these on a worker, what they keep no longer fits into a core's cache, and sharing is cheaper.
 const WARM_CONNECTIONS: usize = 128;
 
-/// Serves a client that speaks HTTP/1, whose first bytes are in `window`, until one of the two sides has had enough.
-pub(crate) async fn serve(client: &Client, window: &mut Window, worker: &Worker) {
+/// How long a connection rests where it is served, before it goes to where resting costs next to nothing.
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+
+/// How a connection is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// One of the two sides has had enough.
+    Over,
+    /// Its client asks for nothing.
+    Rests,
+}
+
+/// Serves a client that speaks HTTP/1, whose first bytes are in `window`, until one of the two sides has had enough, or the client
+/// has rested for [`SETTLE`].
+pub(crate) async fn serve(client: &Client, window: &mut Window, worker: &Worker) -> Parting {
     let limits = &worker.settings.limits;
+    let is_tcp = matches!(client.transport, Transport::Tcp(_));
     loop {
         // On the heap, and only while there is something to do: the state of an exchange is many times that of an idle
         // connection.
         match Box::pin(client.work(window, worker)).await {
             After::Next => {}
-            After::Close => return client.transport.part(),
-            After::Linger => return Box::pin(client.linger(window)).await,
-            After::Reset => return client.transport.reset_on_close(),
+            After::Close => {
+                client.transport.part();
+                return Parting::Over;
+            }
+            After::Linger => {
+                Box::pin(client.linger(window)).await;
+                return Parting::Over;
+            }
+            After::Reset => {
+                client.transport.reset_on_close();
+                return Parting::Over;
+            }
         }
-        client.timer.rest(limits.idle_timeout);
-        if !matches!(client.timer.limit(fill(&client.transport, window)).await, Ok(Ok(1..))) {
-            return client.transport.part();
+        let settles = is_tcp && worker.lounge.is_open() && limits.idle_timeout > SETTLE;
+        client.timer.rest(if settles { SETTLE } else { limits.idle_timeout });
+        match client.timer.limit(fill(&client.transport, window)).await {
+            Ok(Ok(1..)) => {}
+            Err(Elapsed) if settles && worker.lounge.is_open() => return Parting::Rests,
+            Ok(_) | Err(Elapsed) => {
+                client.transport.part();
+                return Parting::Over;
+            }
         }
     }
 }

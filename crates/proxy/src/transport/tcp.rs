@@ -25,6 +25,11 @@ impl Tcp {
         Self(RefCell::new(stream))
     }
 
+    /// The connection without its place in the event loop.
+    pub(crate) fn into_std(self) -> io::Result<std::net::TcpStream> {
+        self.0.into_inner().into_std()
+    }
+
     /// What the kernel knows of the connection; None where it knows nothing.
     pub(crate) fn receipt(&self) -> Option<Receipt> {
         divisi_kernel::receipt(&*self.0.borrow()).ok()

@@ -17,6 +17,7 @@ mod keep_alive;
 mod limits;
 mod load;
 mod replicas;
+mod resting;
 mod retry;
 mod routes;
 mod stop;
