@@ -6,9 +6,8 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Request, Uri};
+use divisi_ask::Body;
+use divisi_ask::hyper::{Request, Uri};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tracing::{debug, warn};
@@ -91,7 +90,7 @@ impl Asker {
         let joint = if url.contains('?') { '&' } else { '?' };
         // Names have no letters that mean something in a URL.
         let uri = Uri::from_str(&format!("{url}{joint}domain={names}")).ok()?;
-        let request = Request::get(uri).body(Full::new(Bytes::new())).ok()?;
+        let request = Request::get(uri).body(Body::default()).ok()?;
         match timeout(self.0.patience, self.0.wire.send(request)).await {
             Ok(Ok(answer)) => Some(answer.status().is_success()),
             Ok(Err(problem)) => {

@@ -11,15 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use divisi_ask::hyper::body::Incoming;
+use divisi_ask::hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use divisi_ask::hyper::{Request, Response, StatusCode, Uri};
+use divisi_ask::{Body, Connection, Stream};
+use http_body_util::BodyExt as _;
 use httpdate::HttpDate;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
-use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -112,7 +111,7 @@ pub(crate) struct Wire {
 
 #[derive(Default)]
 struct Shared {
-    idle: Option<(Uri, SendRequest<Full<Bytes>>)>,
+    idle: Option<(Uri, Connection)>,
     asked_to_wait: Option<Duration>,
 }
 
@@ -129,47 +128,43 @@ impl Wire {
     }
 
     /// The whole answer, be it an error.
-    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, WireError> {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, WireError> {
         let server = host(request.uri());
         let answer = timeout(self.patience, self.exchange(request)).await;
         answer.unwrap_or_else(|_| Err(WireError::Silent(server, self.patience)))
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, WireError> {
+    async fn exchange(&self, request: Request<Body>) -> Result<Response<Body>, WireError> {
         let base = base(request.uri())?;
         let request = in_origin_form(request)?;
-        let broken = |error| WireError::Broken(host(&base), error);
-        let kept = self.with(|shared| shared.idle.take()).filter(|(uri, sender)| *uri == base && !sender.is_closed());
+        let kept = self.with(|shared| shared.idle.take()).filter(|(uri, open)| *uri == base && !open.is_closed());
         let answer = match kept {
-            Some((_, mut sender)) => match sender.send_request(request.clone()).await {
-                Ok(answer) => Ok((answer, sender)),
+            Some((_, mut open)) => match open.send_request(request.clone()).await {
+                Ok(answer) => Ok((answer, open)),
                 // It was closed while it was idle. Should it have been read nevertheless, its nonce is used up, and the
                 // authority refuses it for that.
                 Err(_) => self.on_new(&base, request).await,
             },
             None => self.on_new(&base, request).await,
         };
-        let (answer, sender) = answer?;
+        let (answer, open) = answer?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, LONGEST).collect().await.map_err(broken)?.to_bytes();
+        let body = divisi_ask::read(body, LONGEST).await.map_err(|error| broken(&base, error))?;
         self.with(|shared| {
-            shared.idle = Some((base, sender));
+            shared.idle = Some((base, open));
             shared.asked_to_wait = wait(&head.headers);
         });
-        Ok(Response::from_parts(head, Full::new(body)))
+        Ok(Response::from_parts(head, body.into()))
     }
 
-    async fn on_new(
-        &self,
-        base: &Uri,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(Response<hyper::body::Incoming>, SendRequest<Full<Bytes>>), WireError> {
-        let mut sender = self.connect(base).await?;
-        let answer = sender.send_request(request).await.map_err(|error| WireError::Broken(host(base), error.into()))?;
-        Ok((answer, sender))
+    async fn on_new(&self, base: &Uri, request: Request<Body>) -> Result<(Response<Incoming>, Connection), WireError> {
+        let stream = self.connect(base).await?;
+        let mut open = divisi_ask::open(stream).await.map_err(|error| broken(base, error))?;
+        let answer = open.send_request(request).await.map_err(|error| broken(base, error))?;
+        Ok((answer, open))
     }
 
-    async fn connect(&self, base: &Uri) -> Result<SendRequest<Full<Bytes>>, WireError> {
+    async fn connect(&self, base: &Uri) -> Result<Stream, WireError> {
         let unreachable = |error| WireError::Unreachable(host(base), error);
         let is_tls = base.scheme_str() == Some("https");
         let name = base.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
@@ -177,10 +172,10 @@ impl Wire {
         let stream = TcpStream::connect((name.as_str(), port)).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         if !is_tls {
-            return talk(stream, base).await;
+            return Ok(Box::pin(stream));
         }
         let name = ServerName::try_from(name).map_err(|_| WireError::Url(base.clone()))?;
-        talk(self.tls.connect(name, stream).await.map_err(unreachable)?, base).await
+        Ok(Box::pin(self.tls.connect(name, stream).await.map_err(unreachable)?))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Shared) -> T) -> T {
@@ -200,7 +195,7 @@ impl HttpClient for Wire {
             let (head, body) = request.into_parts();
             let Ok(body) = body.collect().await;
             let server = host(&head.uri);
-            let mut answer = wire.send(Request::from_parts(head, Full::new(body.to_bytes()))).await.map_err(other)?;
+            let mut answer = wire.send(Request::from_parts(head, body.to_bytes().into())).await.map_err(other)?;
             bound_wait(answer.headers_mut());
             if is_failure(answer.status()) && !is_json(answer.headers()) {
                 return Err(other(WireError::Status(server, answer.status())));
@@ -210,15 +205,8 @@ impl HttpClient for Wire {
     }
 }
 
-async fn talk<T>(stream: T, base: &Uri) -> Result<SendRequest<Full<Bytes>>, WireError>
-where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let begun = handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = begun.map_err(|error| WireError::Broken(host(base), error.into()))?;
-    // It ends when nobody holds the sender any more, or when the server closes it.
-    tokio::spawn(connection);
-    Ok(sender)
+fn broken(base: &Uri, error: impl Into<Box<dyn Error + Send + Sync>>) -> WireError {
+    WireError::Broken(host(base), error.into())
 }
 
 /// Scheme and authority alone.
@@ -237,7 +225,7 @@ fn base(uri: &Uri) -> Result<Uri, WireError> {
 }
 
 /// RFC 9112 3.2.1: without scheme and authority, which stand in `Host`. And RFC 8555 6.1: who we are.
-fn in_origin_form(mut request: Request<Full<Bytes>>) -> Result<Request<Full<Bytes>>, WireError> {
+fn in_origin_form(mut request: Request<Body>) -> Result<Request<Body>, WireError> {
     let unfit = || WireError::Url(request.uri().clone());
     let authority = request.uri().authority().ok_or_else(unfit)?.as_str();
     let host = HeaderValue::from_str(authority.rsplit('@').next().unwrap_or_default()).map_err(|_| unfit())?;

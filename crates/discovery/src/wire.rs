@@ -3,14 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper::{Request, Response, StatusCode, header};
-use hyper_util::rt::TokioIo;
+use divisi_ask::hyper::body::Incoming;
+use divisi_ask::hyper::{self, Request, Response, StatusCode, header};
+use divisi_ask::{Body, ReadError, Stream};
+use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
@@ -100,7 +98,7 @@ impl Wire {
     pub(crate) async fn get(&self, path: &str, most: usize) -> Result<(Response<()>, Vec<u8>), EngineError> {
         let call = async {
             let (head, body) = succeeded(self.send(path).await?).await?.into_parts();
-            Ok((Response::from_parts(head, ()), collect(body, most).await?))
+            Ok((Response::from_parts(head, ()), read(body, most).await?))
         };
         timeout(self.patience, call).await.unwrap_or(Err(EngineError::Silent(self.patience)))
     }
@@ -116,30 +114,23 @@ impl Wire {
             Way::Unix(_) => "docker",
             Way::Plain(authority) | Way::Tls { authority, .. } => authority,
         };
-        let request = Request::get(path).header(header::HOST, host).body(Empty::new())?;
-        match (&self.way, &self.tls) {
-            (Way::Unix(path), _) => {
-                exchange(UnixStream::connect(path).await.map_err(EngineError::Unreachable)?, request).await
-            }
+        let request = Request::get(path).header(header::HOST, host).body(Body::default())?;
+        let stream = self.connect().await.map_err(EngineError::Unreachable)?;
+        Ok(divisi_ask::open(stream).await?.send_request(request).await?)
+    }
+
+    async fn connect(&self) -> io::Result<Stream> {
+        Ok(match (&self.way, &self.tls) {
+            (Way::Unix(path), _) => Box::pin(UnixStream::connect(path).await?),
             (Way::Plain(authority) | Way::Tls { authority, .. }, tls) => {
-                let stream = TcpStream::connect(authority).await.map_err(EngineError::Unreachable)?;
+                let stream = TcpStream::connect(authority).await?;
                 match tls {
-                    Some(tls) => exchange(tls.wrap(stream).await.map_err(EngineError::Unreachable)?, request).await,
-                    None => exchange(stream, request).await,
+                    Some(tls) => Box::pin(tls.wrap(stream).await?),
+                    None => Box::pin(stream),
                 }
             }
-        }
+        })
     }
-}
-
-async fn exchange<T>(stream: T, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, EngineError>
-where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends with the answer, or when nobody reads that any more.
-    tokio::spawn(connection);
-    Ok(sender.send_request(request).await?)
 }
 
 /// The same answer, unless it tells of a failure.
@@ -152,7 +143,7 @@ async fn succeeded(response: Response<Incoming>) -> Result<Response<Incoming>, E
     if status == StatusCode::OK {
         return Ok(response);
     }
-    let body = collect(response.into_body(), EXPLANATION).await.unwrap_or_default();
+    let body = read(response.into_body(), EXPLANATION).await.unwrap_or_default();
     let message = serde_json::from_slice(&body).map_or_else(
         |_| String::from_utf8_lossy(&body).trim().to_owned(),
         |explanation: Explanation| explanation.message,
@@ -160,16 +151,11 @@ async fn succeeded(response: Response<Incoming>) -> Result<Response<Incoming>, E
     Err(EngineError::Refused(status, message))
 }
 
-async fn collect(mut body: Incoming, most: usize) -> Result<Vec<u8>, EngineError> {
-    let mut text = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame?.into_data() else { continue };
-        if text.len() + piece.len() > most {
-            return Err(EngineError::TooLong(most));
-        }
-        text.extend_from_slice(&piece);
-    }
-    Ok(text)
+async fn read(body: Incoming, most: usize) -> Result<Vec<u8>, EngineError> {
+    divisi_ask::read(body, most).await.map_err(|error| match error {
+        ReadError::Broken(error) => error.into(),
+        ReadError::TooLong => EngineError::TooLong(most),
+    })
 }
 
 /// An answer that goes on, line by line.

@@ -1,19 +1,17 @@
 //! Puts a question over a socket, in the protocol that the replica speaks.
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 
+use divisi_ask::hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
+use divisi_ask::hyper::{self, Method, Request};
+use divisi_ask::{Body, Stream};
 use divisi_model::Replica;
 use divisi_model::speech::{ProxyHeader, Scheme, Trust};
 use divisi_tls::rustls::pki_types::ServerName;
 use divisi_tls::{Means, Protocol, Vault};
-use hyper::body::Body;
-use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
-use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -27,13 +25,6 @@ const LARGEST_HEAD: u32 = 64 * 1024;
 pub(crate) async fn ask(visit: &Visit, vault: &Vault) -> Answer {
     timeout(visit.patience, put(visit, vault)).await.unwrap_or(Answer::Silent)
 }
-
-/// Whatever carries bytes. Behind a pointer, so that what speaks HTTP over it is there once and not once for each.
-trait Carrier: AsyncRead + AsyncWrite + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Send> Carrier for T {}
-
-type Stream = Pin<Box<dyn Carrier>>;
 
 async fn put(visit: &Visit, vault: &Vault) -> Answer {
     let mut stream = match TcpStream::connect(visit.replica.addr()).await {
@@ -59,7 +50,7 @@ async fn put(visit: &Visit, vault: &Vault) -> Answer {
     };
     let status = match (protocol, request(visit, protocol)) {
         (_, Err(_)) => return Answer::Unasked,
-        (Protocol::Http1, Ok(request)) => status(stream, request.map(|()| String::new())).await.ok(),
+        (Protocol::Http1, Ok(request)) => status(stream, request.map(|()| Body::default())).await.ok(),
         (Protocol::Http2, Ok(request)) => status_by_http2(stream, request).await.ok(),
     };
     status.map_or(Answer::Broken, Answer::Status)
@@ -104,20 +95,9 @@ async fn seal(stream: TcpStream, replica: &Replica, protocol: Protocol, vault: &
 }
 
 /// The status of the answer. Its body is left where it is: the connection ends here.
-async fn status<B>(stream: Stream, request: Request<B>) -> Result<u16, hyper::Error>
-where
-    B: Body<Data: Send, Error: std::error::Error + Send + Sync> + 'static,
-{
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(LARGEST_HEAD as usize).handshake(TokioIo::new(stream)).await?;
-    let (mut connection, mut response) = (pin!(connection), pin!(sender.send_request(request)));
-    let response = tokio::select! {
-        biased;
-        response = &mut response => response,
-        // What came before the end is still there.
-        _ = &mut connection => response.await,
-    };
-    response.map(|response| response.status().as_u16())
+async fn status(stream: Stream, request: Request<Body>) -> hyper::Result<u16> {
+    let mut connection = divisi_ask::open_for_heads_of(LARGEST_HEAD as usize, stream).await?;
+    connection.send_request(request).await.map(|response| response.status().as_u16())
 }
 
 async fn status_by_http2(stream: Stream, request: Request<()>) -> Result<u16, h2::Error> {

@@ -196,7 +196,7 @@ fn of_http2(status: &Arc<AtomicU16>, tls: Option<tokio_rustls::TlsAcceptor>) -> 
         while let Some(asked) = connection.accept().await {
             let (request, mut respond) = asked?;
             assert!(matches!(request.uri().path(), "/up" | "/"), "{}", request.uri());
-            let mut response = hyper::Response::new(());
+            let mut response = divisi_ask::hyper::Response::new(());
             *response.status_mut() = status.load(Ordering::SeqCst).try_into().expect("a status");
             let _: Result<_, h2::Error> = respond.send_response(response, true);
         }

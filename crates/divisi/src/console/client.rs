@@ -4,12 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::handshake;
+use divisi_ask::Body;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -29,7 +26,7 @@ pub(super) struct Answer {
     /// Whether it is what was asked for.
     pub(super) status: StatusCode,
     /// What it is.
-    pub(super) body: Bytes,
+    pub(super) body: Vec<u8>,
 }
 
 /// Why there is no answer.
@@ -102,12 +99,10 @@ async fn get(
     stream: TcpStream,
     target: &str,
 ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-    let (mut open, driver) = handshake(TokioIo::new(stream)).await?;
-    let driven = tokio::spawn(driver);
     // Its address and not its name: under that it answers always.
-    let request = Request::get(target).header(HOST, addr.to_string()).body(Empty::<Bytes>::new())?;
-    let (head, body) = open.send_request(request).await?.into_parts();
-    let body = Limited::new(body, LARGEST).collect().await?.to_bytes();
-    driven.abort();
+    let request = Request::get(target).header(HOST, addr.to_string()).body(Body::default())?;
+    let answer = divisi_ask::open(Box::pin(stream)).await?.send_request(request).await?;
+    let (head, body) = answer.into_parts();
+    let body = divisi_ask::read(body, LARGEST).await?;
     Ok(Answer { addr, status: head.status, body })
 }

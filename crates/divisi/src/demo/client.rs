@@ -3,12 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{SendRequest, handshake};
+use divisi_ask::{Body, Connection};
+use http_body_util::BodyExt as _;
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::Sender;
@@ -58,8 +56,6 @@ pub(super) async fn ask(proxy: SocketAddr, outcomes: Sender<Outcome>) {
     }
 }
 
-type Connection = SendRequest<Empty<Bytes>>;
-
 async fn once(proxy: SocketAddr, connection: &mut Option<Connection>) -> Outcome {
     let open = match connection.take().filter(|open| !open.is_closed()) {
         Some(open) => open,
@@ -67,10 +63,12 @@ async fn once(proxy: SocketAddr, connection: &mut Option<Connection>) -> Outcome
     };
     let open = connection.insert(open);
     open.ready().await?;
-    let mut request = Request::new(Empty::new());
+    let mut request = Request::new(Body::default());
     request.headers_mut().insert(HOST, HeaderValue::from_static("demo"));
-    let (head, body) = open.send_request(request).await?.into_parts();
-    body.collect().await?;
+    let (head, mut body) = open.send_request(request).await?.into_parts();
+    while let Some(frame) = body.frame().await {
+        frame?;
+    }
     if head.status != StatusCode::OK {
         return Err(Failure::Status(head.status));
     }
@@ -81,7 +79,5 @@ async fn once(proxy: SocketAddr, connection: &mut Option<Connection>) -> Outcome
 async fn connect(proxy: SocketAddr) -> Result<Connection, Failure> {
     let stream = TcpStream::connect(proxy).await?;
     stream.set_nodelay(true)?;
-    let (open, driver) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(driver);
-    Ok(open)
+    Ok(divisi_ask::open(Box::pin(stream)).await?)
 }
