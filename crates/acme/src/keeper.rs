@@ -1,6 +1,6 @@
 //! The loop: who is wanted, what is there, what is to be done, and what became of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -314,13 +314,15 @@ impl Keeper {
             }
         };
         self.seen = seen;
-        let (mut good, bad): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
-        for problem in bad.into_iter().filter_map(Result::err) {
-            warn!("acme: {problem}");
-        }
         // The newest last, which is the one meant where several have a name.
-        good.sort_by_key(|found| found.as_ref().map(|certificate| certificate.validity().from).ok());
-        for certificate in good.into_iter().filter_map(Result::ok) {
+        let mut by_age: BTreeMap<SystemTime, Vec<Certificate>> = BTreeMap::new();
+        for read in found {
+            match read {
+                Ok(certificate) => by_age.entry(certificate.validity().from).or_default().push(certificate),
+                Err(problem) => warn!("acme: {problem}"),
+            }
+        }
+        for certificate in by_age.into_values().flatten() {
             if self.ledger.is_news(&certificate) {
                 self.take(certificate);
             }

@@ -36,7 +36,10 @@ impl NameSet {
     /// # Errors
     /// When one of them can have no certificate, or there are none, or too many.
     pub fn new<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<Self, NameError> {
-        let all = names.into_iter().map(|name| fit(name.as_ref())).collect::<Result<BTreeSet<_>, _>>()?;
+        let mut all = BTreeSet::new();
+        for name in names {
+            all.insert(fit(name.as_ref())?);
+        }
         let kept: Vec<String> = all.iter().filter(|name| !is_covered(name, &all)).cloned().collect();
         match kept.len() {
             0 => Err(NameError::Empty),

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use divisi_model::sorting;
 use divisi_tls::{Certificate, Demand, Keyring, name};
 
 use crate::folder::{DEFAULT, Folder, name_of};
@@ -170,7 +171,7 @@ pub(crate) fn wanted(ring_of_files: &Keyring, wishes: &Wishes) -> BTreeSet<NameS
         }
     }
     // The larger ones first: what they have needs no certificate of its own.
-    sets.sort_by_key(|set| std::cmp::Reverse(set.len()));
+    sorting::sort_by(&mut sets, |a, b| b.len().cmp(&a.len()));
     let mut wanted: BTreeSet<NameSet> = BTreeSet::new();
     let mut had: BTreeSet<Arc<str>> = BTreeSet::new();
     for set in sets {

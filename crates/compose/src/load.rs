@@ -188,8 +188,9 @@ impl Loader {
     /// What was found, in the order of the files: the worst first where there is too much of it.
     pub(crate) fn finish(mut self) -> Vec<Problem> {
         if self.problems.len() > MOST_PROBLEMS {
-            self.problems.sort_by_key(|problem| problem.fault.level() != Level::Error);
-            self.problems.truncate(MOST_PROBLEMS);
+            let is_error = |problem: &Problem| problem.fault.level() == Level::Error;
+            let (errors, others): (Vec<_>, Vec<_>) = self.problems.into_iter().partition(is_error);
+            self.problems = errors.into_iter().chain(others).take(MOST_PROBLEMS).collect();
         }
         let line = |problem: &Problem| problem.place.as_ref().map(|place| (Place::clone(place), problem.to_string()));
         self.problems.sort_by_cached_key(line);

@@ -62,7 +62,9 @@ pub(crate) fn settled(node: Node) -> Option<Node> {
     }
     let value = match node.value {
         Value::Map(map) => {
-            Value::Map(map.into_iter().filter_map(|(key, inner)| Some((key, settled(inner)?))).collect())
+            let mut there = Map::new();
+            there.extend(map.into_iter().filter_map(|(key, inner)| Some((key, settled(inner)?))));
+            Value::Map(there)
         }
         Value::List(list) => Value::List(list.into_iter().filter_map(settled).collect()),
         value => value,

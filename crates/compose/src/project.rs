@@ -180,7 +180,9 @@ fn project_name(
 fn profiles(request: &Request<'_>, variables: &Variables<'_>) -> BTreeSet<String> {
     let said = if request.profiles.is_empty() { variables.get("COMPOSE_PROFILES") } else { None };
     let said: Vec<_> = said.iter().flat_map(|said| said.split(',')).map(|name| name.trim().to_owned()).collect();
-    request.profiles.iter().cloned().chain(said).filter(|name| !name.is_empty()).collect()
+    let mut profiles = BTreeSet::new();
+    profiles.extend(request.profiles.iter().cloned().chain(said).filter(|name| !name.is_empty()));
+    profiles
 }
 
 fn networks(node: Option<&Node>, project: &str) -> BTreeMap<String, Network> {
@@ -197,7 +199,8 @@ fn networks(node: Option<&Node>, project: &str) -> BTreeMap<String, Network> {
         let name = named.map_or(plain, str::to_owned);
         (key.clone(), Network { name, is_external })
     };
-    let mut networks: BTreeMap<_, _> = written.map(network).collect();
+    let mut networks = BTreeMap::new();
+    networks.extend(written.map(network));
     let default = || Network { name: format!("{project}_default"), is_external: false };
     networks.entry("default".to_owned()).or_insert_with(default);
     networks
@@ -264,6 +267,7 @@ fn from_files(node: &Node, key: &str, variables: &Variables<'_>, loader: &mut Lo
 
 /// One of each name, the last one.
 fn over(base: Vec<Said>, more: Vec<Said>) -> Vec<Said> {
-    let all = base.into_iter().chain(more).map(|said| (said.key.clone(), said));
-    all.collect::<BTreeMap<_, _>>().into_values().collect()
+    let mut last = BTreeMap::new();
+    last.extend(base.into_iter().chain(more).map(|said| (said.key.clone(), said)));
+    last.into_values().collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use divisi_compose::{Project, Request, load};
 use proptest::prelude::*;
@@ -128,6 +128,12 @@ fn files_that_are_looked_for() {
     assert!(read(nothing.path(), &["compose.yaml"]).problems[0].to_string().contains("there is no such file"));
 }
 
+/// How long this thread has computed: on a machine with more to do than processors, the clock on the wall says little.
+fn computed() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").expect("what the kernel counts");
+    Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds"))
+}
+
 #[test]
 fn bombs_are_bounded_in_time() {
     let mut doubling = "services:\n  s0: {labels: {a: b}}\n".to_owned();
@@ -153,10 +159,11 @@ fn bombs_are_bounded_in_time() {
         ("quotes", format!("a: \"{}", "\\x41".repeat(200_000))),
     ];
     for (name, text) in cases {
-        let begin = Instant::now();
+        let before = computed();
         let found = one(&text);
+        let took = computed() - before;
         assert!(found.len() <= 1000, "{name}");
-        assert!(begin.elapsed() < Duration::from_secs(30), "{name}: {:?}", begin.elapsed());
+        assert!(took < Duration::from_secs(20), "{name}: {took:?}");
     }
 }
 

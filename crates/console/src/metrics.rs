@@ -235,10 +235,10 @@ fn replicas(page: &mut Page<'_>, groups: &[Group<'_>]) -> fmt::Result {
 
 /// Its replicas by name: a container may still end when another one has got its name, and a series can be there only once.
 fn distinct<'a>(group: &'a Group<'_>) -> impl Iterator<Item = &'a Member<'a>> {
-    let mut members: Vec<_> = group.members.iter().collect();
-    members.sort_by_key(|member| member.replica.readiness() != Readiness::Ready);
+    let is_ready = |member: &&Member<'_>| member.replica.readiness() == Readiness::Ready;
+    let (ready, others): (Vec<&Member<'_>>, Vec<_>) = group.members.iter().partition(is_ready);
     let mut seen = HashSet::new();
-    members.into_iter().filter(move |member| seen.insert(member.replica.name()))
+    ready.into_iter().chain(others).filter(move |member| seen.insert(member.replica.name()))
 }
 
 impl Scrape {

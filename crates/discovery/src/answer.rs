@@ -1,7 +1,7 @@
 //! The engine's answers as they come, reduced to what is read of them. Whatever the API does not promise may be missing or
 //! null.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -49,7 +49,7 @@ pub(crate) struct HostConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct NetworkSettings {
-    pub(crate) networks: Option<HashMap<String, Option<Endpoint>>>,
+    pub(crate) networks: Option<BTreeMap<String, Option<Endpoint>>>,
     /// Only in an inspection.
     pub(crate) ports: Option<HashMap<String, IgnoredAny>>,
 }

@@ -1,6 +1,6 @@
 //! What the engine says about a container, reduced to what concerns us.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,7 +240,7 @@ fn health(state: &State) -> Health {
     said.and_then(Health::named).unwrap_or(Health::Unchecked)
 }
 
-fn networking(mode: Option<&str>, networks: Option<HashMap<String, Option<Endpoint>>>) -> Networking {
+fn networking(mode: Option<&str>, networks: Option<BTreeMap<String, Option<Endpoint>>>) -> Networking {
     match mode {
         Some("host") => return Networking::Host,
         Some(mode) => {
@@ -250,9 +250,7 @@ fn networking(mode: Option<&str>, networks: Option<HashMap<String, Option<Endpoi
         }
         None => {}
     }
-    let mut attachments: Vec<_> = networks.unwrap_or_default().into_iter().map(attachment).collect();
-    attachments.sort_by(|a, b| a.network.cmp(&b.network));
-    Networking::Attached(attachments)
+    Networking::Attached(networks.unwrap_or_default().into_iter().map(attachment).collect())
 }
 
 fn attachment((network, endpoint): (String, Option<Endpoint>)) -> Attachment {

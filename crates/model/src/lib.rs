@@ -26,6 +26,7 @@
 //! | [`engine`] | how the change's way stands with the engine |
 //! | [`tcp`] | the ports that labels open, and which service a connection belongs to |
 //! | [`moment`] | time as a number |
+//! | [`sorting`] | one sort for whatever is seldom sorted |
 //!
 //! No runtime, no sockets: plain values, tested without either. Time comes as an argument.
 
@@ -43,6 +44,7 @@ pub mod replica;
 pub mod route;
 pub mod service;
 pub mod snapshot;
+pub mod sorting;
 pub mod spec;
 pub mod speech;
 pub mod state;

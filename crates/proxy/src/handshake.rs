@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use divisi_tls::{Choice, Speaks, UNRECOGNIZED_NAME, Vault};
 use rustls::ServerConfig;
-use rustls::server::{Acceptor, ClientHello};
 
 use crate::clock::Timer;
 use crate::desk::Window;
+use crate::hello::{Greeting, NoHello, Reader};
 use crate::identity::Seal;
 use crate::transport::{Tcp, Tls, Transport, fill};
 use crate::worker::Worker;
@@ -19,40 +19,19 @@ use crate::worker::Worker;
 /// How long a client may have to wait for the first certificate of a name.
 const SOON: Duration = Duration::from_secs(30);
 
-/// What a client asks for before anything is secret (RFC 8446 4.1.2).
-#[derive(Debug, Default)]
-pub(crate) struct Hello {
-    /// The server that is meant (RFC 6066 3).
-    pub(crate) name: Option<String>,
-    /// The protocols that are offered (RFC 7301).
-    pub(crate) protocols: Vec<Vec<u8>>,
-}
-
-impl Hello {
-    fn of(hello: &ClientHello<'_>) -> Self {
-        let protocols = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
-        Self { name: hello.server_name().map(str::to_owned), protocols }
-    }
-}
-
 /// Reads a hello, whose first bytes are in `window`. All of them are still there afterwards. None where the client sends none, or not
 /// within the time that `timer` is set to; it has been told then.
-pub(crate) async fn hello(transport: &Transport, window: &mut Window, timer: &Timer) -> Option<Hello> {
-    let mut acceptor = Acceptor::default();
-    let mut read = 0;
+async fn hello(transport: &Transport, window: &mut Window, timer: &Timer) -> Option<Greeting> {
+    let mut reader = Reader::default();
     loop {
-        while read < window.len() {
-            read += acceptor.read_tls(&mut &window.filled()[read..]).ok().filter(|count| *count > 0)?;
-            match acceptor.accept() {
-                Ok(Some(accepted)) => return Some(Hello::of(&accepted.client_hello())),
-                Ok(None) => {}
-                Err((error, mut alert)) => {
-                    tracing::debug!(%error, "no TLS hello");
-                    let mut word = Vec::new();
-                    alert.write_all(&mut word).ok()?;
-                    say(transport, &word);
-                    return None;
-                }
+        match reader.read(window.filled()) {
+            Ok(Some(greeting)) => return Some(greeting),
+            Ok(None) => {}
+            Err(NoHello::Long) => return None,
+            Err(NoHello::Bad { error, alert }) => {
+                tracing::debug!(%error, "no TLS hello");
+                say(transport, &alert);
+                return None;
             }
         }
         if window.is_full() || !matches!(timer.limit(fill(transport, window)).await, Ok(Ok(1..))) {
@@ -75,7 +54,8 @@ pub(crate) async fn run(
     timer.rest(worker.settings.limits.head_timeout);
     let records = std::mem::replace(window, Window::new(&worker.desks.buffers));
     let tls = shake(tcp, config, records, timer, worker).await;
-    let tls = tls.inspect_err(|error| tracing::debug!(%error, name = hello.name, "a TLS handshake failed")).ok()?;
+    let tls =
+        tls.inspect_err(|error| tracing::debug!(%error, name = hello.server_name, "a TLS handshake failed")).ok()?;
     let transport = Transport::Tls(Box::new(tls));
     if is_challenge {
         transport.part();
@@ -92,7 +72,7 @@ async fn shake(tcp: Tcp, config: Arc<ServerConfig>, window: Window, timer: &Time
 
 /// How the handshake is done, and what it says of the client; nothing where it is done for an ACME authority and over with that.
 async fn choose(
-    hello: &Hello,
+    hello: &Greeting,
     transport: &Transport,
     timer: &Timer,
     vault: &Vault,
@@ -102,8 +82,7 @@ async fn choose(
     let mut may_ask = true;
     loop {
         news.mark_unchanged();
-        let protocols = hello.protocols.iter().map(Vec::as_slice);
-        match vault.choose(hello.name.as_deref(), protocols, Speaks::Http) {
+        match vault.choose(hello.server_name.as_deref(), hello.protocols(), Speaks::Http) {
             Choice::Serve { config, client_authority } => return Some((config, Some(Seal { client_authority }))),
             Choice::Challenge(config) => return Some((config, None)),
             Choice::Soon if matches!(timer.limit(news.changed()).await, Ok(Ok(()))) => {}
@@ -118,9 +97,9 @@ async fn choose(
 
 /// Whether a name that nobody here has gets a certificate, because somebody was asked who allows it. An ACME authority that looks
 /// at a name asks for none (RFC 8737 3).
-async fn may_come(hello: &Hello, timer: &Timer, vault: &Vault) -> bool {
-    let is_challenge = hello.protocols.iter().any(|protocol| protocol == b"acme-tls/1");
-    let name = hello.name.as_deref().filter(|_| !is_challenge);
+async fn may_come(hello: &Greeting, timer: &Timer, vault: &Vault) -> bool {
+    let is_challenge = hello.protocols().any(|protocol| protocol == b"acme-tls/1");
+    let name = hello.server_name.as_deref().filter(|_| !is_challenge);
     match name.and_then(|name| vault.ask(name)) {
         Some(answered) => matches!(timer.limit(answered).await, Ok(Ok(true))),
         None => false,

@@ -29,6 +29,7 @@ mod exchange;
 mod forward;
 mod gauges;
 mod handshake;
+mod hello;
 mod hold;
 mod http1;
 mod http2;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use divisi_discovery::{Advice as Sighted, Sighting};
 use divisi_model::spec::Question;
-use divisi_model::{Health, Moment, Name, Readiness, Replica, Service, Snapshot};
+use divisi_model::{Health, Moment, Name, Readiness, Replica, Service, Snapshot, sorting};
 use divisi_tls::{Keyring, Status};
 
 use crate::api::Advice;
@@ -43,7 +43,7 @@ impl World {
     pub(crate) fn groups(&self) -> Vec<Group<'_>> {
         let mut sighted = self.sighted();
         let mut services: Vec<_> = self.snapshot.services().collect();
-        services.sort_by_key(|service| service.state().name());
+        sorting::sort_by(&mut services, |a, b| a.state().name().cmp(b.state().name()));
         let more = |service: &Arc<Service>| sighted.remove(service.state().name()).unwrap_or_default();
         let mores: Vec<_> = services.iter().copied().map(more).collect();
         services.into_iter().zip(mores).map(|(service, more)| Group::of(service, more)).collect()
@@ -71,7 +71,7 @@ impl<'a> Group<'a> {
         let mut members: Vec<_> = sighted.into_iter().chain(ready).collect();
         let mut seen = HashSet::new();
         members.retain(|member| seen.insert(member.replica.id()));
-        members.sort_by(|a, b| a.order().cmp(&b.order()));
+        sorting::sort_by(&mut members, |a, b| a.order().cmp(&b.order()));
         Self { service, members }
     }
 

@@ -1,5 +1,6 @@
 //! Something to tell, with its place.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use divisi_compose::{Level, Place, Problem};
@@ -29,8 +30,9 @@ impl Finding {
     }
 
     /// Files in their order, and the worst first.
-    pub(crate) fn key(&self) -> (Option<Place>, Level, String) {
-        (self.place.clone(), self.level, self.to_string())
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        let by_place = (&self.place, self.level).cmp(&(&other.place, other.level));
+        by_place.then_with(|| self.to_string().cmp(&other.to_string()))
     }
 }
 

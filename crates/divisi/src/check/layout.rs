@@ -153,11 +153,13 @@ fn not_there(project: &Project, player: &Player<'_>, said: &str, own: &BTreeSet<
 /// to complain of.
 fn attached<'a>(project: &'a Project, service: &'a Service) -> Option<BTreeSet<&'a str>> {
     let name = |key: &'a String| project.networks.get(key).map_or(key.as_str(), |network| network.name.as_str());
+    let mut names = BTreeSet::new();
     match &service.networks {
-        Networks::Of(keys) => Some(keys.iter().map(name).collect()),
-        Networks::Mode(mode) if mode == "bridge" => Some(BTreeSet::from(["bridge"])),
-        Networks::Mode(_) => None,
+        Networks::Of(keys) => names.extend(keys.iter().map(name)),
+        Networks::Mode(mode) if mode == "bridge" => names.extend(["bridge"]),
+        Networks::Mode(_) => return None,
     }
+    Some(names)
 }
 
 fn list(names: &BTreeSet<&str>) -> String {

@@ -2,6 +2,7 @@
 
 use divisi_compose::{Level, Project};
 use divisi_labels::Exposed;
+use divisi_model::sorting;
 
 use super::alone::{self, Alone};
 use super::cast::{self, Player};
@@ -53,7 +54,7 @@ impl Report {
         let compat = settings.compat.then(|| verdicts::compat(&players, &names));
         let unrouted =
             players.iter().filter_map(|player| Some((player.service.name.clone(), unrouted(player)?))).collect();
-        findings.sort_by_cached_key(Finding::key);
+        sorting::sort_by(&mut findings, Finding::order);
         findings.dedup();
         Self { findings, ways, alone, unrouted, compat, project }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use divisi_compose::{Level, Place};
 use divisi_labels::{Dialect, Outcome, Verdict};
+use divisi_model::sorting;
 
 use super::cast::Player;
 use super::finding::Finding;
@@ -51,7 +52,9 @@ pub(crate) fn compat(players: &[Player<'_>], names: &HashSet<&str>) -> Vec<Compa
             },
         }));
     }
-    all.sort_by(|a, b| (&a.place, &a.service, &a.verdict.label).cmp(&(&b.place, &b.service, &b.verdict.label)));
+    sorting::sort_by(&mut all, |a, b| {
+        (&a.place, &a.service, &a.verdict.label).cmp(&(&b.place, &b.service, &b.verdict.label))
+    });
     all
 }
 

@@ -10,13 +10,14 @@ use tokio::time::sleep;
 
 use super::carry::carry;
 use super::error::Error;
-use super::hello::{self, Greeting};
+use super::hello;
 use super::openings::Opening;
 use super::record::Record;
 use super::seal;
 use super::search::{Course, Search};
 use crate::clock::{Elapsed, Timer};
 use crate::desk::Window;
+use crate::hello::Greeting;
 use crate::proxy_protocol::{self, Header};
 use crate::transport::{Tcp, Transport, write_all};
 use crate::worker::Worker;
@@ -101,9 +102,9 @@ async fn arrive(
 async fn reach(arrival: Arrival, worker: &Worker, timer: &Timer, record: &mut Record<'_>) -> Result<Ends, Error> {
     let Arrival { stream, early, greeting, source, destination } = arrival;
     record.client = source.ip().to_canonical();
-    let protocols = greeting.as_ref().map(Greeting::protocols).unwrap_or_default();
+    let protocols: Vec<_> = greeting.iter().flat_map(Greeting::protocols).collect();
     let hello = greeting.as_ref().map(|greeting| greeting.hello(&protocols));
-    record.server_name = greeting.as_ref().map(|greeting| greeting.server_name.clone()).unwrap_or_default();
+    record.server_name = hello.map_or_else(Box::default, |hello| hello.server_name.into());
     let (replica, course) = Search::new(worker, &stream, timer, hello).replica(record).await?;
     let replica = introduce(Tcp::new(replica), record, (source, destination), timer, worker).await?;
     let tcp = Tcp::new(stream);

@@ -12,9 +12,9 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
 use super::error::Error;
-use super::hello::Greeting;
 use crate::clock::{Elapsed, Timer};
 use crate::desk::Window;
+use crate::hello::Greeting;
 use crate::transport::{Tcp, Tls, Transport};
 use crate::worker::Worker;
 
@@ -44,8 +44,7 @@ async fn choose(greeting: &Greeting, timer: &Timer, worker: &Worker) -> Option<A
     timer.hold(SOON);
     loop {
         news.mark_unchanged();
-        let name = std::str::from_utf8(&greeting.server_name).ok().filter(|name| !name.is_empty());
-        match worker.vault.choose(name, greeting.protocols().into_iter(), Speaks::Stream) {
+        match worker.vault.choose(greeting.server_name.as_deref(), greeting.protocols(), Speaks::Stream) {
             Choice::Serve { config, .. } => return Some(config),
             Choice::Soon if matches!(timer.limit(news.changed()).await, Ok(Ok(()))) => {}
             // An ACME authority that looks at a name comes to the port of HTTP.

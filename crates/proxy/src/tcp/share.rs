@@ -9,11 +9,12 @@ use divisi_model::route::Route;
 use divisi_model::tcp::{Connection, Port};
 use tokio::net::TcpStream;
 
-use super::hello::{self, Greeting};
+use super::hello;
 use super::openings::Opening;
 use super::passage::{self, Arrival};
 use crate::clock::Timer;
 use crate::desk::Window;
+use crate::hello::Greeting;
 use crate::worker::Worker;
 
 /// Whether a route of TCP wants some of what comes to the port of that connection.
@@ -48,7 +49,7 @@ pub(crate) async fn sift(
             return None;
         }
     };
-    let protocols = greeting.protocols();
+    let protocols: Vec<_> = greeting.protocols().collect();
     let asked = Connection { client: client.ip().to_canonical(), hello: Some(greeting.hello(&protocols)) };
     match port.find(&asked) {
         Some(route) if !is_left_to_http(route, &greeting, worker) => {}
@@ -65,6 +66,6 @@ pub(crate) async fn sift(
 /// A route for whatever name leaves those to HTTP for which there is a certificate here: so it is in Traefik, where a router
 /// for a host comes before one of TCP for all.
 fn is_left_to_http(route: &Route, greeting: &Greeting, worker: &Worker) -> bool {
-    let name = std::str::from_utf8(&greeting.server_name).unwrap_or_default();
+    let name = greeting.server_name.as_deref().unwrap_or_default();
     route.text() == "All()" && worker.vault.load().own(name).is_some()
 }

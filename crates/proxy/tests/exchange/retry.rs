@@ -1,6 +1,7 @@
 //! Attempts beyond the first: which failures allow one, and what a failure says about the replica.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use divisi_model::spec::{EjectionRules, RetryLimits};
@@ -83,18 +84,29 @@ fn sending(proxy: &Proxy, count: usize) -> Vec<Client> {
 
 #[test]
 fn the_budget_bounds_attempts() {
-    let bad = [Replica::start(hangs_up), Replica::start(hangs_up)];
+    let crowd = 30;
+    let bad = Replica::start(|conn| conn.request().and_then(|_| conn.wait_closed()).map(drop));
+    let good = Replica::named("good");
     let spec = Spec {
         retry: RetryLimits { percent: 0, per_second: 1 },
         ejection: EjectionRules { failures: 0, ..EjectionRules::default() },
         ..spec()
     };
-    let proxy = Proxy::of(settings(), spec, &[bad[0].addr(), bad[1].addr()]);
-    // All at once: those beyond the budget look for a while whether they may go on after all.
-    let failing = sending(&proxy, 30);
-    assert!(failing.into_iter().all(|mut client| client.response().status() == 502));
-    let retries = proxy.running.as_ref().expect("running").totals().retries;
-    assert!((10..=20).contains(&retries), "{retries} retries, one per second over ten seconds allowed");
+    let proxy = Proxy::of(settings(), spec, &[bad.addr()]);
+    let clients = sending(&proxy, crowd);
+    wait::until("all are there", || bad.requests().len() == crowd);
+    proxy.ready(&[
+        Arc::clone(&proxy.members[0]),
+        proxy.service.replica(Card::new("web-2", 2), good.addr(), Readiness::Ready),
+    ]);
+    // All fail at once: those beyond the budget look for a while whether they may go on after all.
+    bad.close_all();
+    let statuses: Vec<_> = clients.into_iter().map(|mut client| client.response().status()).collect();
+    let again = statuses.iter().filter(|status| **status == 200).count();
+    assert_eq!(statuses.iter().filter(|status| **status == 502).count(), crowd - again, "{statuses:?}");
+    // One attempt each, since the second one succeeds: a request that fails once more asks the budget once more.
+    assert_eq!((good.requests().len(), bad.requests().len()), (again, crowd));
+    assert!((10..=20).contains(&again), "{again} retries, one per second over ten seconds allowed");
 }
 
 #[test]

@@ -3,14 +3,12 @@
 //! | module | job |
 //! |---|---|
 //! | `mod` | the cell in which the change's way puts what the request's way takes |
-//! | `by_file` | believes whom a file of authorities says to believe |
-//! | `unproven` | believes everybody, because a user said so |
+//! | `verifier` | believes whom a file of authorities says to believe, or everybody, because a user said so |
 //!
 //! What needs no file is there from the start. A file of authorities is read by the change's way as soon as a replica names
 //! it, and again when it changes; who comes before that is told [`Means::Soon`].
 
-mod by_file;
-mod unproven;
+mod verifier;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -26,8 +24,7 @@ use rustls::{ClientConfig, Error, RootCertStore};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use self::by_file::ByFile;
-use self::unproven::BelievesEverybody;
+use self::verifier::{Believed, Verifier};
 use crate::client_authority::roots;
 use crate::configs::provider;
 
@@ -89,7 +86,7 @@ impl fmt::Debug for Upstreams {
 impl Upstreams {
     pub(crate) fn new(news: watch::Sender<()>) -> Result<Self, Error> {
         let public = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let everybody: Arc<dyn ServerCertVerifier> = Arc::new(BelievesEverybody::new(provider()));
+        let everybody: Arc<dyn ServerCertVerifier> = Arc::new(Verifier::new(Believed::Everybody));
         Ok(Self {
             public: proven(public).map_err(Error::General)?,
             unproven: both(&everybody)?,
@@ -156,9 +153,9 @@ fn proven(roots: RootCertStore) -> Result<Both, String> {
 }
 
 fn by_file(pem: &[u8]) -> Result<Both, String> {
-    let verifier = verifier(roots(pem).map_err(|why| why.to_string())?)?;
+    let authorities = verifier(roots(pem).map_err(|why| why.to_string())?)?;
     let file = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect();
-    both(&(Arc::new(ByFile::new(verifier, file)) as _)).map_err(|why| why.to_string())
+    both(&(Arc::new(Verifier::new(Believed::ByFile { authorities, file })) as _)).map_err(|why| why.to_string())
 }
 
 fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, String> {
