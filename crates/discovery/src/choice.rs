@@ -1,8 +1,7 @@
 //! Which service gets the requests, or why none does.
 
-use std::collections::BTreeMap;
-
 use crate::compose::{Identity, ServiceKey};
+use crate::hash::Map;
 use crate::own::Own;
 
 /// What the user asked for.
@@ -24,7 +23,7 @@ pub(crate) struct Tally {
 }
 
 /// Every service that has a running container.
-pub(crate) type Tallies = BTreeMap<ServiceKey, Tally>;
+pub(crate) type Tallies = Map<ServiceKey, Tally>;
 
 impl Wish {
     /// The project to look in: the one named, else our own.
@@ -55,7 +54,8 @@ impl Wish {
         if let Some(last) = last {
             return Ok(last.clone());
         }
-        let found: Vec<_> = tallies.keys().filter(|key| *key.service == *service).collect();
+        let mut found: Vec<_> = tallies.keys().filter(|key| *key.service == *service).collect();
+        found.sort_unstable();
         match found.as_slice() {
             [only] => Ok((*only).clone()),
             [] => Err(format!("no container of a service {service:?} runs here: start one, or check the name")),
@@ -80,7 +80,8 @@ impl Wish {
         let others = tallies.iter().filter(|(key, tally)| {
             *key.project == *project && tally.ported > 0 && own.is_none_or(|own| own.key != **key)
         });
-        let others: Vec<_> = others.map(|(key, _)| key).collect();
+        let mut others: Vec<_> = others.map(|(key, _)| key).collect();
+        others.sort_unstable();
         match (others.as_slice(), last) {
             ([only], _) => Ok((*only).clone()),
             ([], Some(last)) => Ok(last.clone()),

@@ -37,6 +37,11 @@ impl ServiceKey {
     pub(crate) fn is_composed(&self) -> bool {
         !self.project.is_empty()
     }
+
+    /// `project/service`.
+    pub(crate) fn whole(&self) -> Arc<str> {
+        if self.is_composed() { [&self.project, "/", &self.service].concat().into() } else { Arc::clone(&self.service) }
+    }
 }
 
 /// `project/service`.

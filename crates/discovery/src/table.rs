@@ -41,7 +41,7 @@ use crate::container::{Container, ContainerId, Health, Life, Said};
 use crate::engine::Unreadable;
 use crate::entry::{Entry, Place};
 use crate::event::{Event, What};
-use crate::hash::Map;
+use crate::hash::{Map, Set};
 use crate::network::Networking;
 use crate::news::{News, Turn};
 use crate::own::Own;
@@ -102,7 +102,7 @@ pub(crate) struct Table {
     /// Whether that was told.
     is_followed: bool,
     deadlines: BTreeSet<(Instant, ContainerId)>,
-    dirty: Vec<ContainerId>,
+    dirty: Set<ContainerId>,
     jobs: Vec<Job>,
     listing: Option<Listing>,
     /// What could not be read of the last list.
@@ -128,7 +128,7 @@ impl Table {
             tuning: settings.tuning.clone(),
             own: Own::outside(),
             entries: Map::default(),
-            tallies: Tallies::new(),
+            tallies: Tallies::default(),
             is_recounted: false,
             choice: None,
             chosen: None,
@@ -140,7 +140,7 @@ impl Table {
             fallback: Err(Unrouted::unknown("nothing is known yet")),
             is_followed: false,
             deadlines: BTreeSet::new(),
-            dirty: Vec::new(),
+            dirty: Set::default(),
             jobs: Vec::new(),
             listing: None,
             unreadable: Vec::new(),
@@ -267,7 +267,7 @@ impl Table {
             What::Started | What::Ended => return,
         }
         entry.touched = ticket;
-        self.dirty.push(event.id);
+        self.dirty.insert(event.id);
     }
 
     fn miss(&mut self, event: Event, now: Instant) {
@@ -306,7 +306,7 @@ impl Table {
             self.deadlines.remove(&(before, Arc::clone(id)));
         }
         self.deadlines.extend(deadline.map(|deadline| (deadline, Arc::clone(id))));
-        self.dirty.push(Arc::clone(id));
+        self.dirty.insert(Arc::clone(id));
     }
 
     /// A replica accepted a connection, or refused one.
@@ -316,7 +316,7 @@ impl Table {
         if let Some(place) = entry.places.iter_mut().find(is_it) {
             place.accepts = accepted;
             place.refuses = !accepted;
-            self.dirty.push(Arc::clone(id));
+            self.dirty.insert(Arc::clone(id));
         }
     }
 
@@ -347,7 +347,7 @@ impl Table {
             let count = understand::count(entry, &self.services);
             entry.touched = self.clock;
             self.news.tell(now, &entry.container.name, &Turn::Survived, count, count);
-            self.dirty.push(id);
+            self.dirty.insert(id);
         }
     }
 
@@ -358,7 +358,7 @@ impl Table {
             tally.ported += usize::from(entry.container.port.is_for_everybody());
             self.is_recounted = true;
         }
-        self.dirty.push(Arc::clone(&entry.container.id));
+        self.dirty.insert(Arc::clone(&entry.container.id));
         self.entries.insert(Arc::clone(&entry.container.id), entry);
     }
 
@@ -366,12 +366,12 @@ impl Table {
         if let Some(listing) = &mut self.listing {
             listing.ended.insert(Arc::clone(id));
         }
-        let Some(mut entry) = self.entries.remove(id) else { return };
+        let Some(mut entry) = self.entries.swap_remove(id) else { return };
         if let Some(tally) = self.tallies.get_mut(&entry.identity.key) {
             tally.live -= 1;
             tally.ported -= usize::from(entry.container.port.is_for_everybody());
             if tally.live == 0 {
-                self.tallies.remove(&entry.identity.key);
+                self.tallies.swap_remove(&entry.identity.key);
             }
             self.is_recounted = true;
         }

@@ -1,6 +1,6 @@
 //! By which door the requests of a route come in, as our own labels say, and what is wanted of TLS.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use divisi_model::route::{Door, Protection, Redirect, Rule, When};
 
@@ -46,7 +46,7 @@ impl Entrance {
     }
 
     /// The door, where those go who come without TLS, and what is wanted of it.
-    pub(crate) fn finish(&self) -> (Door, Option<Redirect>, Protection) {
+    pub(crate) fn finish(self) -> (Door, Option<Redirect>, Arc<Protection>) {
         let (door, redirect) = match self.tls {
             Tls::Auto => (Door::Any, Some(Redirect::permanent(When::Certified))),
             Tls::Both => (Door::Any, None),
@@ -54,7 +54,10 @@ impl Entrance {
             Tls::Only => (Door::Any, Some(Redirect::permanent(When::Always))),
             Tls::Off => (Door::Plain, None),
         };
-        (door, redirect, self.protection.clone())
+        // Most routes want nothing, and share that.
+        static NOTHING: LazyLock<Arc<Protection>> = LazyLock::new(Arc::default);
+        let wanted = if self.protection == **NOTHING { Arc::clone(&NOTHING) } else { Arc::new(self.protection) };
+        (door, redirect, wanted)
     }
 }
 

@@ -78,7 +78,9 @@ pub fn apply(
                 let sends = redirect.filter(|_| route.door != Door::Secure);
                 is_last |= sends.is_some() && !has_tls;
                 route.redirect = sends.or(route.redirect);
-                route.protection.hsts = hsts.or_else(|| route.protection.hsts.take());
+                if hsts.is_some() {
+                    Arc::make_mut(&mut route.protection).hsts = hsts;
+                }
             }
             Some(Effect::Closes(why)) => close(route, &without(&reference, &why)),
             Some(Effect::Chain(names)) => next.extend(names.iter().rev().cloned()),

@@ -1,7 +1,9 @@
 //! The routes of our own labels: what the rows of the table put in place, and the routes that come of it.
 
-use divisi_model::Speech;
+use std::sync::Arc;
+
 use divisi_model::route::{Rule, RuleError};
+use divisi_model::{Spec, Speech};
 
 use crate::dialect::Dialect;
 use crate::door::Entrance;
@@ -56,8 +58,6 @@ pub struct OfRoute {
     methods: Vec<Part>,
     /// All of these.
     fields: Vec<Part>,
-    /// What the paths begin with.
-    pub(crate) prefixes: Vec<String>,
     /// What is taken from the path.
     pub(crate) strip: Strip,
     priority: Option<i64>,
@@ -71,8 +71,8 @@ pub struct OfRoute {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     rule: Rule,
-    /// The key and the word.
-    text: String,
+    key: &'static str,
+    word: String,
     /// How narrow it is.
     rank: i64,
 }
@@ -97,7 +97,7 @@ pub(crate) fn host(route: &mut OfRoute, text: &str) -> Result<(), String> {
             ));
         }
         // One that is written out is longer than every wildcard that fits it.
-        Ok((Rule::host(word).map_err(written)?, length(word.trim_start_matches("*."))))
+        Ok((Rule::host(word).map_err(written)?, length(word.strip_prefix("*.").unwrap_or(word))))
     })?;
     Ok(())
 }
@@ -107,8 +107,6 @@ pub(crate) fn path(route: &mut OfRoute, text: &str) -> Result<(), String> {
         Some(exact) => Ok((Rule::path(exact).map_err(written)?, length(word) + 1)),
         None => Ok((Rule::path_within(word).map_err(written)?, length(word))),
     })?;
-    let prefixes = words(text)?.into_iter().filter(|word| word.starts_with('/'));
-    route.prefixes = prefixes.map(str::to_owned).collect();
     Ok(())
 }
 
@@ -221,10 +219,14 @@ pub(crate) fn words(text: &str) -> Result<Vec<&str>, String> {
     Ok(words)
 }
 
-fn parts(key: &str, text: &str, read: impl Fn(&str) -> Result<(Rule, i64), String>) -> Result<Vec<Part>, String> {
+fn parts(
+    key: &'static str,
+    text: &str,
+    read: impl Fn(&str) -> Result<(Rule, i64), String>,
+) -> Result<Vec<Part>, String> {
     let part = |word: &str| {
         let (rule, rank) = read(word)?;
-        Ok(Part { rule, text: [key, " ", word].concat(), rank })
+        Ok(Part { rule, key, word: word.to_owned(), rank })
     };
     words(text)?.into_iter().map(part).collect()
 }
@@ -239,16 +241,21 @@ impl OfRoute {
         self.hosts.is_empty() && self.paths.is_empty() && self.methods.is_empty() && self.fields.is_empty()
     }
 
+    /// What the paths begin with, those that are for one path alone aside.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(|part| part.word.as_str()).filter(|word| word.starts_with('/'))
+    }
+
     /// The routes, and where they lead: one for each host with each path, so that each comes before all that are wider than
     /// it. `main` is the port of the container's other routes.
     ///
     /// # Errors
     /// There would be too many.
     pub(crate) fn finish(self, name: &str, label: &str, main: Option<u16>) -> Result<Vec<RouteSpec>, String> {
-        let prefixes = match self.strip {
+        let prefixes = match &self.strip {
             Strip::Nothing => Vec::new(),
-            Strip::Path => self.prefixes,
-            Strip::Prefixes(prefixes) => prefixes,
+            Strip::Path => self.prefixes().map(str::to_owned).collect(),
+            Strip::Prefixes(prefixes) => prefixes.clone(),
         };
         let rewrites = if prefixes.is_empty() { vec![] } else { vec![Rewrite::Strip { prefixes, whole: true }] };
         let service = if self.port.is_none() || self.port == main { MAIN } else { name };
@@ -256,24 +263,28 @@ impl OfRoute {
         if count > MOST {
             return Err(format!("more than {MOST} hosts with paths; write several routes"));
         }
+        let methods = Rule::any(self.methods.iter().map(|part| part.rule.clone()).collect()).map_err(written)?;
+        let methods = (!self.methods.is_empty()).then_some(methods);
         let (door, redirect, protection) = self.entrance.finish();
+        let label: Arc<str> = label.into();
         let mut routes = Vec::with_capacity(count);
         for host in each(&self.hosts) {
             for path in each(&self.paths) {
-                let methods = self.methods.iter().map(|part| part.rule.clone()).collect();
-                let methods = Rule::any(methods).map_err(written)?;
                 let wide = host.into_iter().chain(path).chain(&self.fields);
-                let rules = wide.clone().map(|part| part.rule.clone());
-                let rule = rules.chain((!self.methods.is_empty()).then_some(methods)).collect();
+                let mut rules = Vec::with_capacity(wide.clone().count() + methods.iter().count());
+                rules.extend(wide.clone().map(|part| part.rule.clone()).chain(methods.clone()));
                 let rank: i64 = wide.clone().chain(self.methods.first()).map(|part| part.rank + STEP).sum();
-                let text: Vec<_> = wide.chain(&self.methods).map(|part| part.text.as_str()).collect();
                 let number = routes.len() + 1;
                 routes.push(RouteSpec {
                     dialect: Dialect::Native,
-                    name: if number == 1 { name.to_owned() } else { format!("{name}~{number}") },
-                    label: label.to_owned(),
-                    rule: Rule::all(rule).map_err(written)?,
-                    text: text.join(" "),
+                    name: match number {
+                        1 if name == MAIN => Arc::default(),
+                        1 => name.into(),
+                        _ => format!("{name}~{number}").into(),
+                    },
+                    label: Arc::clone(&label),
+                    rule: Arc::new(Rule::all(rules).map_err(written)?),
+                    text: joined(wide.chain(&self.methods)).into(),
                     priority: Some(self.priority.unwrap_or(rank)),
                     service: service.to_owned(),
                     rewrites: rewrites.clone(),
@@ -282,7 +293,7 @@ impl OfRoute {
                     entrypoints: Vec::new(),
                     door,
                     redirect,
-                    protection: protection.clone(),
+                    protection: Arc::clone(&protection),
                 });
             }
         }
@@ -291,12 +302,23 @@ impl OfRoute {
 }
 
 /// Each of them, or once nothing.
-fn each(parts: &[Part]) -> Vec<Option<&Part>> {
-    if parts.is_empty() { vec![None] } else { parts.iter().map(Some).collect() }
+fn each(parts: &[Part]) -> impl Iterator<Item = Option<&Part>> {
+    parts.iter().map(Some).chain(parts.is_empty().then_some(None))
+}
+
+/// `host a.test path /x`.
+fn joined<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -> String {
+    let length = parts.clone().map(|part| part.key.len() + part.word.len() + 2).sum();
+    let mut text = String::with_capacity(length);
+    for part in parts {
+        let between = if text.is_empty() { "" } else { " " };
+        text.extend([between, part.key, " ", &part.word]);
+    }
+    text
 }
 
 /// A port of a container, of which our labels have said everything else.
-pub(crate) fn service(name: &str, port: Option<u16>, spec: divisi_model::Spec) -> ServiceSpec {
+pub(crate) fn service(name: &str, port: Option<u16>, spec: Arc<Spec>) -> ServiceSpec {
     let name = name.to_owned();
     ServiceSpec {
         dialect: Dialect::Native,

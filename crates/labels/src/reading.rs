@@ -7,9 +7,9 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use divisi_model::Spec;
-use divisi_model::spec::Affinity;
 
 use crate::complaint::{Complaint, meant};
 use crate::dialect::Dialect;
@@ -24,7 +24,7 @@ use crate::wish::{RouteSpec, ServiceSpec};
 /// Everything that our labels say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Native {
-    pub(crate) spec: Spec,
+    pub(crate) spec: Arc<Spec>,
     pub(crate) container: OfContainer,
     pub(crate) routes: Vec<RouteSpec>,
     pub(crate) services: Vec<ServiceSpec>,
@@ -37,7 +37,7 @@ pub(crate) struct Native {
 }
 
 /// What our labels say of a service on top of `base`.
-pub(crate) fn spec<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Spec {
+pub(crate) fn spec<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Arc<Spec>) -> Arc<Spec> {
     let is_of_service = |label: &str| {
         let row = TABLE.iter().find(|row| label.strip_prefix(PREFIX) == Some(row.key));
         row.is_some_and(|row| matches!(row.of, Of::Service { .. }))
@@ -46,41 +46,34 @@ pub(crate) fn spec<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, bas
 }
 
 /// Labels have no order. They are read in that of the table, so that the same ones always come to the same.
-pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Native {
-    let labels: Vec<_> = labels.into_iter().map(|(label, value)| (label, value.trim())).collect();
-    let ours = labels.iter().filter_map(|(label, value)| Some((label.strip_prefix(PREFIX)?, *value)));
-    let mut ours: BTreeMap<&str, &str> = ours.collect();
-    let about_tcp: BTreeMap<&str, &str> = ours.extract_if(.., |key, _| stream::native::is_about(key)).collect();
-    let nearly_ours: BTreeMap<&str, &str> = labels.iter().copied().filter(|(label, _)| is_nearly_ours(label)).collect();
+pub(crate) fn native<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Arc<Spec>) -> Native {
+    let (mut ours, mut about_tcp, mut nearly_ours) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for (label, value) in labels {
+        let value = value.trim();
+        match label.strip_prefix(PREFIX) {
+            Some(key) if stream::native::is_about(key) => drop(about_tcp.insert(key, value)),
+            Some(key) => ours.push((Known::of(key), key, value)),
+            None if is_nearly_ours(label) => nearly_ours.push((label, value)),
+            None => {}
+        }
+    }
+    ours.sort_unstable();
+    nearly_ours.sort_unstable();
     let mut reader = Reader {
-        spec: base.clone(),
+        spec: Arc::clone(base),
         container: OfContainer::default(),
-        routes: BTreeMap::new(),
-        verdicts: Vec::new(),
+        routes: Vec::new(),
+        verdicts: Vec::with_capacity(ours.len()),
         left_out: None,
         stray: None,
         says_affinity: false,
     };
-    for row in TABLE {
-        if ours.is_empty() {
-            break;
+    for (known, key, value) in ours {
+        match known {
+            Known::Whole(row) => reader.put(&TABLE[row], key, MAIN, value),
+            Known::Named(row) => reader.put_named(&TABLE[row], key, value),
+            Known::Not => reader.unknown(&format!("{PREFIX}{key}"), key, value),
         }
-        if let Some(value) = ours.remove(row.key) {
-            reader.put(row, row.key, None, value);
-        }
-    }
-    for row in TABLE.iter().filter(|row| matches!(row.of, Of::Route { .. })) {
-        if ours.is_empty() {
-            break;
-        }
-        let named = ours.extract_if(.., |key, _| key.rsplit_once('.').is_some_and(|(_, last)| last == row.key));
-        let named: Vec<_> = named.collect();
-        for (key, value) in named {
-            reader.put_named(row, key, value);
-        }
-    }
-    for (key, value) in ours {
-        reader.unknown(&format!("{PREFIX}{key}"), key, value);
     }
     for (label, value) in nearly_ours {
         let key = label.split_once('.').map_or("", |(_, key)| key);
@@ -100,11 +93,34 @@ pub(crate) fn is_nearly_ours(label: &str) -> bool {
     root != "divisi" && is_slip_of(root, "divisi")
 }
 
+/// Whether a key stands in the table, and at which row; in the order in which labels are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    /// It does.
+    Whole(usize),
+    /// It does behind the name of a route.
+    Named(usize),
+    /// It does not.
+    Not,
+}
+
+impl Known {
+    fn of(key: &str) -> Self {
+        let row = |key: &str| TABLE.iter().position(|row| row.key == key);
+        if let Some(whole) = row(key) {
+            return Self::Whole(whole);
+        }
+        let named = key.rsplit_once('.').and_then(|(_, last)| row(last));
+        named.filter(|row| matches!(TABLE[*row].of, Of::Route { .. })).map_or(Self::Not, Self::Named)
+    }
+}
+
 struct Reader<'a> {
-    spec: Spec,
+    /// Shared with all who say nothing else.
+    spec: Arc<Spec>,
     container: OfContainer,
-    /// Boxed, since a tree has room for eleven wherever there is one, and most containers have one.
-    routes: BTreeMap<&'a str, Box<Draft>>,
+    /// By name. Most containers have one.
+    routes: Vec<(&'a str, Draft)>,
     verdicts: Vec<Verdict>,
     left_out: Option<String>,
     stray: Option<String>,
@@ -142,8 +158,8 @@ impl Draft {
 }
 
 impl<'a> Reader<'a> {
-    /// `route` is the name of the route, where it is said.
-    fn put(&mut self, row: &Row, key: &'a str, route: Option<&'a str>, value: &str) {
+    /// `route` is the name of the route, if it is one's label.
+    fn put(&mut self, row: &Row, key: &str, route: &'a str, value: &str) {
         let outcome =
             if value.is_empty() { self.empty(row, key, route) } else { self.set(row, key, route, value).into() };
         self.judge(key, value, outcome);
@@ -151,7 +167,7 @@ impl<'a> Reader<'a> {
 
     /// That is how Compose writes a variable that is not set. It counts as not set, but where the label keeps something from
     /// clients: `divisi.host: ${HOST}` beside `divisi.path: /admin` is not meant to open `/admin` on every host.
-    fn empty(&mut self, row: &Row, key: &str, route: Option<&'a str>) -> Outcome {
+    fn empty(&mut self, row: &Row, key: &str, route: &'a str) -> Outcome {
         if row.is_enable() {
             return Outcome::wrong("it is empty: is the variable set? Until then the container is not exposed");
         }
@@ -160,13 +176,14 @@ impl<'a> Reader<'a> {
         if care == Care::None {
             return ignored();
         }
-        let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
-        let Some(without) = draft.miss(care, &format!("{PREFIX}{key}"), "is empty") else { return ignored() };
+        let Some(without) = self.draft(route).miss(care, &format!("{PREFIX}{key}"), "is empty") else {
+            return ignored();
+        };
         let (none, does) = if care == Care::Guards { (row.default, "guards") } else { ("any", "narrows") };
         Outcome::wrong(format!("it is empty: is the variable set? Write {none} where it {does} nothing; {without}"))
     }
 
-    fn set(&mut self, row: &Row, key: &str, route: Option<&'a str>, value: &str) -> Result<(), String> {
+    fn set(&mut self, row: &Row, key: &str, route: &'a str, value: &str) -> Result<(), String> {
         let (set, care) = match row.of {
             Of::Container { set } => return set(&mut self.container, value),
             Of::Service { set, .. } => return self.set_spec(row, set, value),
@@ -174,27 +191,30 @@ impl<'a> Reader<'a> {
             Of::Port { .. } => return Err("no such label".to_owned()),
             Of::Route { set, care } => (set, care),
         };
-        let draft = self.routes.entry(route.unwrap_or(MAIN)).or_default();
-        let mut after = draft.route.clone();
-        let result = set(&mut after, value);
-        match result {
-            Ok(()) => {
-                if care == Care::Narrows && draft.label.is_empty() {
-                    draft.label = [PREFIX, key].concat();
-                }
-                if care == Care::Guards && after.entrance.guards() {
-                    draft.guard.get_or_insert_with(|| format!("{PREFIX}{key}"));
-                }
-                draft.route = after;
-            }
-            Err(accepted) => {
-                return Err(match draft.miss(care, &format!("{PREFIX}{key}"), UNREADABLE) {
-                    Some(without) => format!("{accepted}; {without}"),
-                    None => accepted,
-                });
-            }
+        let draft = self.draft(route);
+        if let Err(accepted) = set(&mut draft.route, value) {
+            return Err(match draft.miss(care, &format!("{PREFIX}{key}"), UNREADABLE) {
+                Some(without) => format!("{accepted}; {without}"),
+                None => accepted,
+            });
+        }
+        if care == Care::Narrows && draft.label.is_empty() {
+            draft.label = [PREFIX, key].concat();
+        }
+        if care == Care::Guards && draft.route.entrance.guards() {
+            draft.guard.get_or_insert_with(|| format!("{PREFIX}{key}"));
         }
         Ok(())
+    }
+
+    /// What is read so far of the route of that name.
+    fn draft(&mut self, route: &'a str) -> &mut Draft {
+        let known = self.routes.iter().position(|(name, _)| *name == route);
+        let at = known.unwrap_or_else(|| {
+            self.routes.push((route, Draft::default()));
+            self.routes.len() - 1
+        });
+        &mut self.routes[at].1
     }
 
     fn set_spec(
@@ -203,22 +223,25 @@ impl<'a> Reader<'a> {
         set: fn(&mut Spec, &str) -> Result<(), String>,
         value: &str,
     ) -> Result<(), String> {
-        let mut spec = self.spec.clone();
-        if row.is_affinity() && !self.says_affinity {
-            // What the flags say for all services does not stand against what a label says for this one.
-            spec.affinity = Affinity::None;
+        let spec = Arc::make_mut(&mut self.spec);
+        if !row.is_affinity() || self.says_affinity {
+            return set(spec, value);
         }
-        set(&mut spec, value)?;
-        self.spec = spec;
-        self.says_affinity |= row.is_affinity();
-        Ok(())
+        // What the flags say for all services does not stand against what a label says for this one.
+        let by_flag = std::mem::take(&mut spec.affinity);
+        let result = set(spec, value);
+        self.says_affinity = result.is_ok();
+        if result.is_err() {
+            spec.affinity = by_flag;
+        }
+        result
     }
 
     /// A label with the name of a route in it.
     fn put_named(&mut self, row: &Row, key: &'a str, value: &str) {
         let (name, _) = key.rsplit_once('.').unwrap_or((MAIN, key));
         match name_fault(name) {
-            None => self.put(row, key, Some(name), value),
+            None => self.put(row, key, name, value),
             Some(fault) => {
                 self.left_out.get_or_insert_with(|| format!("{PREFIX}{key}"));
                 self.judge(key, value, Outcome::wrong(fault));
@@ -241,7 +264,7 @@ impl<'a> Reader<'a> {
         verdict.outcome = match row.of {
             Of::Route { care, .. } => {
                 if care != Care::None {
-                    self.routes.entry(name).or_default().miss(care, label, UNREADABLE);
+                    self.draft(name).miss(care, label, UNREADABLE);
                 }
                 Outcome::Wrong { accepted: no_such_label(care), meant: Some(right) }
             }
@@ -258,12 +281,12 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Native {
-        let drafts = std::mem::take(&mut self.routes);
-        let main = drafts.get(MAIN).and_then(|draft| draft.route.port);
-        let mut services = vec![native::service(MAIN, main, self.spec.clone())];
+        let mut drafts = std::mem::take(&mut self.routes);
+        drafts.sort_unstable_by_key(|(name, _)| *name);
+        let main = drafts.first().filter(|(name, _)| *name == MAIN).and_then(|(_, draft)| draft.route.port);
+        let mut services = vec![native::service(MAIN, main, Arc::clone(&self.spec))];
         let mut routes = Vec::with_capacity(drafts.len());
         for (name, draft) in drafts {
-            let draft = *draft;
             if let Some((broken, fault)) = draft.broken {
                 self.leave_out(name, &format!("{broken} {fault}"));
                 self.left_out.get_or_insert(broken);
@@ -272,7 +295,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let (label, port) = (draft.label, draft.route.port);
-            if draft.route.strip == Strip::Path && draft.route.prefixes.is_empty() {
+            if draft.route.strip == Strip::Path && draft.route.prefixes().next().is_none() {
                 self.amend(name, "strip", "there is no path to strip; say one as divisi.path, or here");
             }
             if draft.route.is_empty() {
@@ -285,7 +308,7 @@ impl<'a> Reader<'a> {
                 Ok(mut new) => {
                     new.iter_mut().for_each(|route| route.closed.clone_from(&closed));
                     if new.iter().any(|route| route.service != MAIN) {
-                        services.push(native::service(name, port, self.spec.clone()));
+                        services.push(native::service(name, port, Arc::clone(&self.spec)));
                     }
                     routes.extend(new);
                 }

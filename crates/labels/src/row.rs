@@ -25,7 +25,8 @@ pub struct Row {
     pub of: Of,
 }
 
-/// Whose setting it is, and how its text becomes a value or the words that say what would have been accepted.
+/// Whose setting it is, and how its text becomes a value or the words that say what would have been accepted. A text that cannot
+/// be read changes nothing.
 #[derive(Clone, Copy, Debug)]
 pub enum Of {
     /// One for the service. A flag sets it for all services.

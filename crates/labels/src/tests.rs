@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use divisi_model::spec::{Affinity, HashKey, Question};
@@ -20,14 +21,14 @@ struct Reading {
 }
 
 fn read<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>, base: &Spec) -> Reading {
-    let native = reading::native(labels, base);
+    let native = reading::native(labels, &Arc::new(base.clone()));
     let complaints = native.verdicts.into_iter().filter_map(|verdict| match verdict.outcome {
         Outcome::Wrong { accepted, meant } => {
             Some(Complaint { label: verdict.label, value: verdict.value, accepted, suggestion: meant })
         }
         Outcome::Used | Outcome::Approximated(_) | Outcome::Ignored(_) => None,
     });
-    Reading { spec: native.spec, weight: native.container.weight, complaints: complaints.collect() }
+    Reading { spec: Spec::clone(&native.spec), weight: native.container.weight, complaints: complaints.collect() }
 }
 
 fn one(label: &str, value: &str) -> Reading {
@@ -62,9 +63,9 @@ fn label_flag_and_variable_are_one_name() {
 #[test]
 fn every_default_says_nothing_and_every_example_says_something() {
     let read = |labels: &[(&str, &str)]| {
-        let wish = understand(&Words { labels, ..Words::default() }, &Spec::default(), &Reader::default());
+        let wish = understand(&Words { labels, ..Words::default() }, &Arc::default(), &Reader::default());
         assert!(!wish.verdicts.iter().any(Verdict::is_wrong), "{:?}", wish.verdicts);
-        let routes = wish.routes.into_iter().map(|route| RouteSpec { label: String::new(), ..route }).collect();
+        let routes = wish.routes.into_iter().map(|route| RouteSpec { label: Arc::default(), ..route }).collect();
         let mut wish = Wish { routes, verdicts: Vec::new(), ..wish };
         wish.streams.routes.iter_mut().for_each(|route| route.label.clear());
         wish
@@ -122,6 +123,56 @@ fn every_label_sets_its_own_place_and_no_other() {
     assert_eq!(one("divisi.weight", "1000").weight, 1000);
 }
 
+const BAD: [(&str, &str); 43] = [
+    ("host", "http://a.com"),
+    ("host", "a,,b"),
+    ("path", "api"),
+    ("method", "GE T"),
+    ("header", "a b=c"),
+    ("query", "=1"),
+    ("strip", "api"),
+    ("priority", "first"),
+    ("port", "0"),
+    ("tls", "onyl"),
+    ("certificate", "/certs/a.pem"),
+    ("hsts", "for ever"),
+    ("client-ca", "../ca.pem"),
+    ("scheme", "htps"),
+    ("upstream-ca", "certs/"),
+    ("upstream-verify", "perhaps"),
+    ("upstream-name", "*.internal"),
+    ("proxy-protocol", "v3"),
+    ("network", "a b"),
+    ("enable", "ture"),
+    ("policy", "fastest"),
+    ("weight", "0"),
+    ("weight", "1001"),
+    ("sticky", "a b"),
+    ("hash", "ip"),
+    ("hold", "10"),
+    ("hold.requests", "1000001"),
+    ("hold.body", "65KiB"),
+    ("retry.budget", "101%"),
+    ("retry.per-second", "-1"),
+    ("eject.failures", "some"),
+    ("eject.time", "0"),
+    ("eject.most", "0s"),
+    ("health", "up"),
+    ("health.status", "100"),
+    ("health.interval", "99ms"),
+    ("health.timeout", "0"),
+    ("health.up", "0"),
+    ("health.down", "0"),
+    ("slow-start", "10"),
+    ("limit", "0"),
+    ("limit.service", "0"),
+    ("drain", "off"),
+];
+
+fn bad() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BAD.iter().chain(&BAD_OF_PORTS).copied()
+}
+
 const BAD_OF_PORTS: [(&str, &str); 5] = [
     ("tcp.PORT", "postgres"),
     ("tcp.PORT.sni", "a b"),
@@ -133,52 +184,6 @@ const BAD_OF_PORTS: [(&str, &str); 5] = [
 #[test]
 fn every_label_refuses_nonsense_and_leaves_the_default() {
     let base = Spec { affinity: Affinity::Hash(HashKey::Client), ..Spec::default() };
-    let bad = [
-        ("host", "http://a.com"),
-        ("host", "a,,b"),
-        ("path", "api"),
-        ("method", "GE T"),
-        ("header", "a b=c"),
-        ("query", "=1"),
-        ("strip", "api"),
-        ("priority", "first"),
-        ("port", "0"),
-        ("tls", "onyl"),
-        ("certificate", "/certs/a.pem"),
-        ("hsts", "for ever"),
-        ("client-ca", "../ca.pem"),
-        ("scheme", "htps"),
-        ("upstream-ca", "certs/"),
-        ("upstream-verify", "perhaps"),
-        ("upstream-name", "*.internal"),
-        ("proxy-protocol", "v3"),
-        ("network", "a b"),
-        ("enable", "ture"),
-        ("policy", "fastest"),
-        ("weight", "0"),
-        ("weight", "1001"),
-        ("sticky", "a b"),
-        ("hash", "ip"),
-        ("hold", "10"),
-        ("hold.requests", "1000001"),
-        ("hold.body", "65KiB"),
-        ("retry.budget", "101%"),
-        ("retry.per-second", "-1"),
-        ("eject.failures", "some"),
-        ("eject.time", "0"),
-        ("eject.most", "0s"),
-        ("health", "up"),
-        ("health.status", "100"),
-        ("health.interval", "99ms"),
-        ("health.timeout", "0"),
-        ("health.up", "0"),
-        ("health.down", "0"),
-        ("slow-start", "10"),
-        ("limit", "0"),
-        ("limit.service", "0"),
-        ("drain", "off"),
-    ];
-    let bad = || bad.iter().chain(&BAD_OF_PORTS).copied();
     for (key, value) in bad() {
         let label = format!("divisi.{}", key.replace("PORT", "5432"));
         let reading = read([(label.as_str(), value)], &base);
@@ -189,6 +194,34 @@ fn every_label_refuses_nonsense_and_leaves_the_default() {
     }
     let tried: HashSet<_> = bad().map(|(key, _)| key).collect();
     assert!(TABLE.iter().all(|row| tried.contains(row.key)), "one is not tried");
+}
+
+#[test]
+fn what_cannot_be_read_changes_nothing() {
+    for (key, value) in bad() {
+        let row = TABLE.iter().find(|row| row.key == key).expect("a row");
+        // Half of it may be read before the rest turns out to be bad.
+        for value in [value.to_owned(), format!("{},{value}", row.example)] {
+            match row.of {
+                Of::Service { set, .. } => assert_atomic(set, row.example, &value),
+                Of::Container { set } => assert_atomic(set, row.example, &value),
+                Of::Route { set, .. } => assert_atomic(set, row.example, &value),
+                Of::Port { set, .. } => assert_atomic(set, row.example, &value),
+            }
+        }
+    }
+}
+
+fn assert_atomic<T>(set: fn(&mut T, &str) -> Result<(), String>, good: &str, bad: &str)
+where
+    T: Clone + Default + PartialEq + std::fmt::Debug,
+{
+    let mut said = T::default();
+    set(&mut said, good).expect("an example");
+    let before = said.clone();
+    if set(&mut said, bad).is_err() {
+        assert_eq!(said, before, "{bad}");
+    }
 }
 
 #[test]

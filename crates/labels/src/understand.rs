@@ -1,5 +1,7 @@
 //! Everything that one container says, in whatever languages, becomes one [`Wish`].
 
+use std::sync::Arc;
+
 use divisi_model::Spec;
 
 use crate::complaint::Said;
@@ -47,7 +49,7 @@ impl Reader {
 
 /// Understands one container. What it wants of its service comes on top of `base`, and what our own labels say on top of what
 /// others do.
-pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
+pub fn understand(words: &Words<'_>, base: &Arc<Spec>, reader: &Reader) -> Wish {
     if words.labels.len() > MOST {
         return too_much(base);
     }
@@ -58,7 +60,9 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
     let speaks_traefik =
         reader.traefik.exposed_by_default || words.labels.iter().any(|(name, _)| traefik::is_ours(name));
     let traefik = (has(Dialect::Traefik) && speaks_traefik).then(|| traefik::read(words, base, &reader.traefik));
-    let nginx_proxy = has(Dialect::NginxProxy).then(|| nginx_proxy::read(words, base));
+    let speaks_nginx_proxy =
+        !words.environment.is_empty() || words.labels.iter().any(|(name, _)| nginx_proxy::is_label(name));
+    let nginx_proxy = (has(Dialect::NginxProxy) && speaks_nginx_proxy).then(|| nginx_proxy::read(words, base));
     let off = refused(&native);
     let stray = native.stray.clone();
     let spoken = native.container.spoken.clone();
@@ -82,7 +86,8 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
         spoken.onto(&mut service.speech);
         service.speech.scheme = scheme;
         if service.dialect != Dialect::Native {
-            service.spec = stream::spec_of(&reading::spec(ours.iter().copied(), &service.spec));
+            let base = Arc::new(service.spec.clone());
+            service.spec = stream::spec_of(&reading::spec(ours.iter().copied(), &base));
         }
     }
     let many = (wish.routes.len() > MOST_ROUTES).then(|| format!("more than {MOST_ROUTES} routes"));
@@ -96,7 +101,7 @@ pub fn understand(words: &Words<'_>, base: &Spec, reader: &Reader) -> Wish {
 }
 
 /// Nothing is understood of a container with more labels than anybody writes, for a guard might be among those left out.
-fn too_much(base: &Spec) -> Wish {
+fn too_much(base: &Arc<Spec>) -> Wish {
     let mut wish = from_native(reading::native([], base));
     wish.exposed = Exposed::No(format!("more than {MOST} labels"));
     wish
@@ -188,7 +193,7 @@ mod tests {
 
     fn wish(labels: &[(&str, &str)], options: traefik::Options) -> Wish {
         let words = Words { labels, service: "web", project: "shop", ..Words::default() };
-        understand(&words, &Spec::default(), &Reader { traefik: options, ..Reader::default() })
+        understand(&words, &Arc::default(), &Reader { traefik: options, ..Reader::default() })
     }
 
     #[test]
@@ -223,7 +228,7 @@ mod tests {
         assert_eq!((found.routes.len(), found.verdicts.iter().filter(|verdict| verdict.is_wrong()).count()), (5, 1));
         let hosts = (0..257).map(|at| format!("~^a{at}$")).collect::<Vec<_>>().join(",");
         let words = Words { environment: &[("VIRTUAL_HOST", &hosts)], ..Words::default() };
-        let found = understand(&words, &Spec::default(), &Reader::default());
+        let found = understand(&words, &Arc::default(), &Reader::default());
         assert_eq!((found.routes.len(), found.verdicts[0].is_wrong()), (256, true));
     }
 
@@ -231,7 +236,7 @@ mod tests {
     fn the_narrower_route_is_first_in_whatever_language() {
         let priority = |labels: &[(&str, &str)], environment: &[(&str, &str)]| {
             let words = Words { labels, environment, ..Words::default() };
-            understand(&words, &Spec::default(), &Reader::default()).routes[0].priority.expect("a number")
+            understand(&words, &Arc::default(), &Reader::default()).routes[0].priority.expect("a number")
         };
         let old = |host| priority(&[], &[("VIRTUAL_HOST", host)]);
         let ours = priority(&[("divisi.host", "shop.test"), ("divisi.path", "/api")], &[]);
@@ -250,7 +255,7 @@ mod tests {
         let words = Words { labels: &labels, environment: &[("VIRTUAL_HOST", "a.com")], ..Words::default() };
         for dialect in Dialect::ALL {
             let reader = Reader { dialects: Dialects::only(dialect), ..Reader::default() };
-            let wish = understand(&words, &Spec::default(), &reader);
+            let wish = understand(&words, &Arc::default(), &reader);
             assert!(wish.routes.len() == 1 && wish.routes[0].dialect == dialect, "{dialect}");
             assert!(wish.verdicts.iter().all(|verdict| verdict.dialect == dialect), "{dialect}");
         }
@@ -269,7 +274,7 @@ mod tests {
         ) {
             let said: Vec<_> = said.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             let words = Words { labels: &said, environment: &said, service: "web", project: "shop", container: "c" };
-            let mut wish = understand(&words, &Spec::default(), &Reader::default());
+            let mut wish = understand(&words, &Arc::default(), &Reader::default());
             let known = wish.middlewares.clone();
             for route in &mut wish.routes {
                 apply(route, |name| known.iter().find(|middleware| middleware.name == name).cloned(), &[], true);

@@ -1,5 +1,7 @@
 //! What one container wants, whatever language it says it in: the one typed form in which all dialects end.
 
+use std::sync::Arc;
+
 pub use divisi_model::route::Rewrite;
 use divisi_model::route::{Door, Protection, Redirect, Rule};
 use divisi_model::{Spec, Speech};
@@ -28,7 +30,7 @@ pub struct Words<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// What is wanted of its service where no dialect says more of it.
-    pub spec: Spec,
+    pub spec: Arc<Spec>,
     /// How many times the share of a replica of weight 1 it gets; at least 1.
     pub weight: u32,
     /// Who says whether it is to be reached.
@@ -60,19 +62,19 @@ pub enum Exposed {
     No(String),
 }
 
-/// Which requests lead where.
+/// Which requests lead where. Cheap to clone: what becomes of it is worked out on a copy, and a route in the table shares the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteSpec {
     /// In which language it was said.
     pub dialect: Dialect,
     /// What it is called among those of its language.
-    pub name: String,
+    pub name: Arc<str>,
     /// The label that says which requests, or the one nearest to that.
-    pub label: String,
+    pub label: Arc<str>,
     /// Which requests.
-    pub rule: Rule,
+    pub rule: Arc<Rule>,
     /// As the user wrote it.
-    pub text: String,
+    pub text: Arc<str>,
     /// Which of two routes that both fit comes first: the higher one. None for what its rule says.
     pub priority: Option<i64>,
     /// The service that it leads to, among those of its language.
@@ -90,7 +92,7 @@ pub struct RouteSpec {
     /// Where those are sent that come without TLS; None where they are served.
     pub redirect: Option<Redirect>,
     /// What is wanted of TLS, where they come in so.
-    pub protection: Protection,
+    pub protection: Arc<Protection>,
 }
 
 /// A port of a container.
@@ -111,5 +113,5 @@ pub struct ServiceSpec {
     /// Why it serves nobody, whoever leads to it.
     pub closed: Option<String>,
     /// What is wanted of it.
-    pub spec: Spec,
+    pub spec: Arc<Spec>,
 }

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use divisi_labels::middleware::apply;
 use divisi_labels::{Dialect, Exposed, Outcome, Reader, RouteSpec, Wish, Words, understand};
@@ -60,7 +61,7 @@ fn case(text: &str) -> String {
         place.push((key, value));
     }
     let words = Words { labels: &labels, environment: &environment, ..words };
-    let wish = understand(&words, &Spec::default(), &reader);
+    let wish = understand(&words, &Arc::default(), &reader);
     format!("{CASE}{name}\n{above}\n---\n{}\n", shown(&wish, &reader))
 }
 
@@ -96,7 +97,7 @@ fn entrance(route: &RouteSpec) -> String {
         };
         route.redirect.iter().for_each(|sent| add(redirect(sent)));
     }
-    let Protection { hsts, client_authority, names, file, from_files } = &route.protection;
+    let Protection { hsts, client_authority, names, file, from_files } = &*route.protection;
     hsts.iter().for_each(|hsts| add(format!(" hsts {hsts:?}")));
     client_authority.iter().for_each(|authority| add(format!(" clients of {authority}")));
     names.iter().for_each(|name| add(format!(" named {name}")));

@@ -3,12 +3,12 @@
 //! It runs for a few seconds. `DIVISI_RANDOM_SECONDS=600` makes it ten minutes, `DIVISI_RANDOM_SEED=7` the same labels again.
 
 use std::env;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use divisi_labels::middleware::apply;
 use divisi_labels::traefik::Options;
 use divisi_labels::{Outcome, Reader, Wish, Words, understand};
-use divisi_model::Spec;
 
 /// Enough for one run; the time is over sooner in a slow build.
 const MOST: u64 = 200_000;
@@ -207,7 +207,7 @@ fn no_labels_do_harm() {
         };
         let begin = Instant::now();
         let reader = random.one(&readers);
-        let mut wish = understand(&words, &Spec::default(), reader);
+        let mut wish = understand(&words, &Arc::default(), reader);
         let taken = begin.elapsed();
         if let Err(why) = check(&mut wish, said.len(), reader.has_tls) {
             panic!("seed {seed}, container {count}: {why}\n{said:#?}");

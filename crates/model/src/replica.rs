@@ -1,6 +1,7 @@
 //! A container of a service, and the lease that counts a request in flight.
 
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -143,11 +144,14 @@ impl Replica {
         readiness: Readiness,
         health: Health,
     ) -> Arc<Self> {
+        let mut authority = String::with_capacity("255.255.255.255:65535".len());
+        // Writing to memory does not fail.
+        let _ = write!(authority, "{addr}");
         Arc::new(Self {
             id: ReplicaId::next(),
             card,
             addr,
-            authority: addr.to_string(),
+            authority,
             state: Arc::clone(state),
             readiness: AtomicU8::new(readiness as u8),
             health: AtomicU8::new(health as u8),

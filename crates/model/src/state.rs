@@ -59,6 +59,16 @@ pub struct Name {
     pub service: Arc<str>,
 }
 
+impl Name {
+    /// `project/service`.
+    pub fn whole(&self) -> Arc<str> {
+        if self.project.is_empty() {
+            return Arc::clone(&self.service);
+        }
+        [&self.project, "/", &self.service].concat().into()
+    }
+}
+
 /// `project/service`.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -56,6 +56,7 @@ impl Table {
         named.reserve(list.containers.len());
         // The first list brings all of them at once.
         self.entries.reserve(list.containers.len().saturating_sub(self.entries.len()));
+        self.dirty.reserve(list.containers.len());
         for container in list.containers {
             if container.life != Life::Ended {
                 named.insert(Arc::clone(&container.id));
@@ -167,6 +168,6 @@ impl Table {
             self.owners.touch(&entry.identity.key);
             tally.ported = tally.ported + usize::from(has_port) - usize::from(had_port);
         }
-        self.dirty.push(Arc::clone(id));
+        self.dirty.insert(Arc::clone(id));
     }
 }

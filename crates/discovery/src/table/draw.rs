@@ -25,40 +25,34 @@ impl Table {
             }
         }
         dirty.extend(again.iter().cloned());
-        dirty.sort_unstable();
-        dirty.dedup();
         let (mut routes, mut none) = (Vec::new(), Vec::new());
         let (mut streams, mut no_ports) = (Vec::new(), Vec::new());
         let mut is_any = false;
         for key in dirty {
-            let Some(lead) = self.owners.get(&key).and_then(Owner::in_force) else { continue };
-            if !again.contains(&key) && !self.is_other(&key, lead) {
+            let Some(owner) = self.owners.get(&key) else { continue };
+            let Some(lead) = owner.in_force().filter(|lead| again.contains(&key) || owner.is_other(lead)) else {
                 continue;
-            }
+            };
             is_any = true;
-            let lead = lead.clone();
-            let had_ports = self.owners.get(&key).is_some_and(|owner| !owner.streams.is_empty());
-            let ports = self.draw_streams(&key, &lead, now);
-            if had_ports && ports.is_empty() {
-                no_ports.push(Arc::clone(&self.owners.get(&key).expect("it was elected").id));
+            let (id, lead, had_ports) = (Arc::clone(&owner.id), lead.clone(), !owner.streams.is_empty());
+            if had_ports || !lead.wish.streams.is_empty() {
+                let ports = self.draw_streams(&key, &id, &lead, now);
+                if ports.is_empty() {
+                    no_ports.push(Arc::clone(&id));
+                }
+                streams.extend(ports);
             }
-            streams.extend(ports);
-            let drawn = self.draw_one(&key, lead, now);
-            if drawn.is_empty() {
-                none.push(Arc::clone(&self.owners.get(&key).expect("it was elected").id));
+            let before = routes.len();
+            self.draw_one(&key, &id, lead, &mut routes, now);
+            if routes.len() == before {
+                none.push(id);
             }
-            routes.extend(drawn);
         }
         if is_any {
             self.patch(&none, routes);
             self.patch_ports(&no_ports, streams);
         }
         is_any
-    }
-
-    fn is_other(&self, key: &ServiceKey, lead: &Lead) -> bool {
-        let in_force = self.owners.get(key).and_then(|owner| owner.lead.as_ref());
-        in_force.is_none_or(|old| !Arc::ptr_eq(&old.wish, &lead.wish) || (&old.age, old.main) != (&lead.age, lead.main))
     }
 
     /// Owners are gone, or have these routes and no others.
@@ -69,10 +63,8 @@ impl Table {
         conflicts.iter().for_each(tell);
     }
 
-    fn draw_one(&mut self, key: &ServiceKey, lead: Lead, now: Instant) -> Vec<Route> {
-        let Some(id) = self.owners.get(key).map(|owner| Arc::clone(&owner.id)) else { return Vec::new() };
-        let count = lead.wish.routes.len();
-        let (mut routes, mut drawn, mut asked) = (Vec::with_capacity(count), Vec::with_capacity(count), Vec::new());
+    fn draw_one(&mut self, key: &ServiceKey, id: &Arc<str>, lead: Lead, routes: &mut Vec<Route>, now: Instant) {
+        let (mut drawn, mut asked) = (Vec::with_capacity(lead.wish.routes.len()), Vec::new());
         for spec in &lead.wish.routes {
             let mut spec = spec.clone();
             let slot = self.target(key, &lead, &spec, now);
@@ -82,9 +74,9 @@ impl Table {
                 self.guards.find(key, name)
             };
             middleware::apply(&mut spec, known, &self.passed_over, self.reader.has_tls);
-            drawn.push(Drawn { name: spec.name.clone(), slot, closed: spec.closed.clone(), is_asked: true });
+            drawn.push(Drawn { name: Arc::clone(&spec.name), slot, closed: spec.closed.clone(), is_asked: true });
             let origin =
-                Origin { id: Arc::clone(&id), container: Arc::clone(&lead.name), label: spec.label.as_str().into() };
+                Origin { id: Arc::clone(id), container: Arc::clone(&lead.name), label: Arc::clone(&spec.label) };
             routes.push(self.route(spec, &lead, slot, origin));
         }
         if self.local_hosts
@@ -94,16 +86,15 @@ impl Table {
             && self.tallies.get(key).is_some_and(|tally| tally.ported > 0)
             && let Some(rule) = local_host(key)
         {
-            let name = format!("{}.localhost", key.service);
-            drawn.push(Drawn { name: name.clone(), slot: lead.main, closed: None, is_asked: false });
-            let origin = Origin { id, container: Arc::clone(&lead.name), label: "(its name)".into() };
+            let name: Arc<str> = format!("{}.localhost", key.service).into();
+            drawn.push(Drawn { name: Arc::clone(&name), slot: lead.main, closed: None, is_asked: false });
+            let origin = Origin { id: Arc::clone(id), container: Arc::clone(&lead.name), label: "(its name)".into() };
             let way = Way { slot: lead.main, ..Way::default() };
             routes.push(Route::new(name, rule, self.title(lead.main), origin).with_priority(BY_DEFAULT).with_way(way));
         }
         self.tell_closed(key, &lead, &drawn);
         self.guards.note_asked(key, asked);
         self.owners.set_routes(key, lead, drawn);
-        routes
     }
 
     fn route(&self, spec: RouteSpec, lead: &Lead, slot: Slot, origin: Origin) -> Route {
@@ -112,7 +103,7 @@ impl Table {
             None => self.services.get(slot).is_some_and(|served| served.terms().hides_host),
         };
         let closed = spec.closed.map(Arc::from);
-        let (door, redirect, protection) = (spec.door, spec.redirect, Arc::new(spec.protection));
+        let (door, redirect, protection) = (spec.door, spec.redirect, spec.protection);
         let way =
             Way { slot, rewrites: spec.rewrites, closed, hides_host, door, redirect, protection, passes_tls: false };
         let route = Route::new(spec.name, spec.rule, self.title(slot), origin).with_way(way);
@@ -139,17 +130,17 @@ impl Table {
     }
 
     pub(super) fn title(&self, slot: Slot) -> Arc<str> {
-        self.services.get(slot).map_or_else(Arc::default, |served| served.name().to_string().into())
+        self.services.get(slot).map_or_else(Arc::default, |served| served.name().whole())
     }
 
     /// Says of each route that is closed so, unless it was before.
     pub(super) fn tell_closed(&self, key: &ServiceKey, lead: &Lead, drawn: &[Drawn]) {
-        let owner = self.owners.get(key);
-        let before = |route: &&Drawn| {
-            owner.is_some_and(|owner| owner.routes.iter().chain(&owner.streams).any(|old| old == *route))
+        let before = |route: &Drawn| {
+            let owner = self.owners.get(key);
+            owner.is_some_and(|owner| owner.routes.iter().chain(&owner.streams).any(|old| old == route))
         };
-        for route in drawn.iter().filter(|route| !before(route)) {
-            if let Some(why) = &route.closed {
+        for route in drawn {
+            if let Some(why) = route.closed.as_ref().filter(|_| !before(route)) {
                 warn!("route {} of {} serves nobody: {why}", route.name, lead.name);
             }
         }

@@ -51,7 +51,7 @@ pub(super) struct Lead {
 /// A route as it is in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Drawn {
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(super) slot: Slot,
     pub(super) closed: Option<String>,
     /// Whether somebody has asked for it, and it is not there by default.
@@ -60,9 +60,8 @@ pub(super) struct Drawn {
 
 impl Owner {
     fn new(key: &ServiceKey) -> Self {
-        let id = key.to_string().into();
         let (routes, streams) = (Vec::new(), Vec::new());
-        Self { id, members: Few::default(), lead: None, routes, streams, forget_at: None }
+        Self { id: key.whole(), members: Few::default(), lead: None, routes, streams, forget_at: None }
     }
 
     /// Whether somebody has asked for a route of it.
@@ -91,6 +90,12 @@ impl Owner {
         self.elect().or(self.lead.as_ref())
     }
 
+    /// Whether these are other words than those on which it has its routes.
+    pub(super) fn is_other(&self, lead: &Lead) -> bool {
+        let known = self.lead.as_ref();
+        known.is_none_or(|old| !Arc::ptr_eq(&old.wish, &lead.wish) || (&old.age, old.main) != (&lead.age, lead.main))
+    }
+
     /// The newest of its containers.
     pub(super) fn newest(&self) -> Option<&Lead> {
         self.members.last().map(|(_, member)| &member.lead)
@@ -101,20 +106,21 @@ impl Owner {
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     by_key: Map<ServiceKey, Owner>,
-    /// Those whose words are to be looked at again, some of them several times.
-    dirty: Vec<ServiceKey>,
+    /// Those whose words are to be looked at again.
+    dirty: Set<ServiceKey>,
     again: Set<ServiceKey>,
     /// Services of which every route is to be looked at again, whose ever it is.
     again_at: HashSet<Slot>,
     forgets: BTreeSet<(Instant, ServiceKey)>,
-    /// Those with a route that somebody has asked for.
-    asked: BTreeSet<ServiceKey>,
+    /// How many of each project have a route that somebody has asked for.
+    asked: Map<Arc<str>, usize>,
 }
 
 impl Owners {
     /// There will be about so many.
     pub(super) fn expect(&mut self, count: usize) {
         self.by_key.reserve(count.saturating_sub(self.by_key.len()));
+        self.dirty.reserve(count);
     }
 
     /// One of them.
@@ -129,19 +135,29 @@ impl Owners {
 
     /// Whether somebody has asked for a route to a service of that project.
     pub(super) fn is_any_asked_in(&self, project: &str) -> bool {
-        let first = ServiceKey { project: project.into(), service: "".into() };
-        self.asked.range(first..).next().is_some_and(|key| *key.project == *project)
+        self.asked.contains_key(project)
     }
 
     /// These routes of one of them are in the table, on the word of `lead`.
     pub(super) fn set_routes(&mut self, key: &ServiceKey, lead: Lead, routes: Vec<Drawn>) {
         let Some(owner) = self.by_key.get_mut(key) else { return };
+        let was_asked = owner.is_asked();
         owner.routes = routes;
         owner.lead = Some(lead);
-        if owner.is_asked() {
-            self.asked.insert(key.clone());
-        } else {
-            self.asked.remove(key);
+        match (was_asked, owner.is_asked()) {
+            (false, true) => *self.asked.entry(Arc::clone(&key.project)).or_default() += 1,
+            (true, false) => self.forget_asked(key),
+            _ => {}
+        }
+    }
+
+    /// One of that project has no route any more that somebody has asked for.
+    fn forget_asked(&mut self, key: &ServiceKey) {
+        if let Some(count) = self.asked.get_mut(&key.project) {
+            *count -= 1;
+            if *count == 0 {
+                self.asked.swap_remove(&key.project);
+            }
         }
     }
 
@@ -160,7 +176,7 @@ impl Owners {
         }
         let is_ready = owner.members.get(&lead.age).is_some_and(|member| member.is_ready);
         owner.members.insert(lead.age.clone(), Member { lead, is_ready });
-        self.dirty.push(key.clone());
+        self.dirty.insert(key.clone());
     }
 
     /// A container has ended, or says nothing any more.
@@ -174,7 +190,7 @@ impl Owners {
             owner.forget_at = Some(at);
             self.forgets.insert((at, key.clone()));
         } else {
-            self.dirty.push(key.clone());
+            self.dirty.insert(key.clone());
         }
     }
 
@@ -182,7 +198,7 @@ impl Owners {
     pub(super) fn set_ready(&mut self, key: &ServiceKey, age: &Age, is_ready: bool) {
         let Some(member) = self.by_key.get_mut(key).and_then(|owner| owner.members.get_mut(age)) else { return };
         if std::mem::replace(&mut member.is_ready, is_ready) != is_ready {
-            self.dirty.push(key.clone());
+            self.dirty.insert(key.clone());
         }
     }
 
@@ -216,7 +232,7 @@ impl Owners {
     }
 
     /// Those whose words are to be looked at again.
-    pub(super) fn take_dirty(&mut self) -> Vec<ServiceKey> {
+    pub(super) fn take_dirty(&mut self) -> Set<ServiceKey> {
         std::mem::take(&mut self.dirty)
     }
 
@@ -230,9 +246,11 @@ impl Owners {
         let mut gone = Vec::new();
         while self.due().is_some_and(|at| at <= now) {
             let Some((_, key)) = self.forgets.pop_first() else { break };
-            self.again.remove(&key);
-            if let Some(owner) = self.by_key.remove(&key) {
-                self.asked.remove(&key);
+            self.again.swap_remove(&key);
+            if let Some(owner) = self.by_key.swap_remove(&key) {
+                if owner.is_asked() {
+                    self.forget_asked(&key);
+                }
                 gone.push((key, owner));
             }
         }

@@ -140,14 +140,14 @@ impl Table {
                 // Our own labels are on top of what other languages say, and so they are in both.
                 Some(known) => {
                     known.port = known.port.or(service.port);
-                    known.spec = shared(&service.spec, &self.spec);
+                    known.spec = Arc::clone(&service.spec);
                     if known.is_native {
                         (known.speech, known.is_native) = (shared(&service.speech, &self.speech), false);
                     }
                 }
                 None => {
                     let (port, speech) = (service.port, shared(&service.speech, &self.speech));
-                    let (spec, terms) = (shared(&service.spec, &self.spec), terms(service));
+                    let (spec, terms) = (Arc::clone(&service.spec), terms(service));
                     let is_native = service.dialect == Dialect::Native;
                     stakes.push(Stake { key, port, speech, is_native, spec, terms, is_asked: true });
                 }
@@ -161,7 +161,7 @@ impl Table {
             let main = wish.services.iter().find(|service| service.dialect == Dialect::Native);
             let port = main.and_then(|main| main.port);
             let speech = main.map_or_else(|| Arc::clone(&self.speech), |main| shared(&main.speech, &self.speech));
-            let (key, spec, terms) = (Key::main(key), shared(&wish.spec, &self.spec), Terms::default());
+            let (key, spec, terms) = (Key::main(key), Arc::clone(&wish.spec), Terms::default());
             stakes.push(Stake { key, port, speech, is_native: true, spec, terms, is_asked: is_meant });
         }
         stakes.extend(self.stream_stakes(entry, wish));
@@ -216,7 +216,7 @@ impl Table {
 }
 
 /// What is wanted, as most want it or as a copy.
-fn shared<T: Clone + PartialEq>(wanted: &T, usual: &Arc<T>) -> Arc<T> {
+fn shared(wanted: &Speech, usual: &Arc<Speech>) -> Arc<Speech> {
     if *wanted == **usual { Arc::clone(usual) } else { Arc::new(wanted.clone()) }
 }
 

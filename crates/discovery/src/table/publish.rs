@@ -20,9 +20,7 @@ impl Table {
             return None;
         }
         self.choose();
-        let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.sort_unstable();
-        dirty.dedup();
+        let dirty = std::mem::take(&mut self.dirty);
         for id in &dirty {
             self.understand(id, now);
             self.place(id, now);
@@ -60,7 +58,7 @@ impl Table {
     pub(super) fn place_again(&mut self, is_meant: impl Fn(&ServiceKey) -> bool) {
         for entry in self.entries.values_mut().filter(|entry| is_meant(&entry.identity.key)) {
             entry.is_placed = false;
-            self.dirty.push(Arc::clone(&entry.container.id));
+            self.dirty.insert(Arc::clone(&entry.container.id));
         }
     }
 

@@ -38,11 +38,11 @@ impl Key {
     pub(super) fn title(&self) -> Name {
         let ServiceKey { project, service } = &self.owner;
         let title = match (&**service, self.name.as_str()) {
-            ("", name) => format!("{name}@traefik"),
-            (service, "") => service.to_owned(),
-            (service, name) => format!("{service}:{name}"),
+            ("", name) => format!("{name}@traefik").into(),
+            (_, "") => Arc::clone(service),
+            (service, name) => format!("{service}:{name}").into(),
         };
-        Name { project: Arc::clone(project), service: title.into() }
+        Name { project: Arc::clone(project), service: title }
     }
 }
 

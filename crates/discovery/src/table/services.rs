@@ -19,8 +19,8 @@ pub(super) struct Services {
     current: Vec<Option<Arc<Service>>>,
     by_key: Map<Key, Slot>,
     free: Vec<Slot>,
-    /// Those that are to be published anew.
-    touched: BTreeSet<Slot>,
+    /// Those that are to be published anew, some of them several times.
+    touched: Vec<Slot>,
     /// When whose [`Served::expire`] has something to do.
     dues: BTreeSet<(Instant, Slot)>,
     due_of: Vec<Option<Instant>>,
@@ -55,7 +55,7 @@ impl Services {
         self.slots[slot.0] = Some(Served::new(key.clone(), Arc::clone(spec), tuning, now));
         self.by_key.insert(key.clone(), slot);
         // Most are given a container next, and are due for nothing then; the others are noted when they are published.
-        self.touched.insert(slot);
+        self.touched.push(slot);
         slot
     }
 
@@ -76,7 +76,7 @@ impl Services {
 
     /// The service in a slot is another one than was published.
     pub(super) fn touch(&mut self, slot: Slot) {
-        self.touched.insert(slot);
+        self.touched.push(slot);
         self.note_due(slot);
     }
 
@@ -96,9 +96,11 @@ impl Services {
         !self.touched.is_empty()
     }
 
-    /// The slots whose services are to be published anew.
-    pub(super) fn touched(&self) -> Vec<Slot> {
-        self.touched.iter().copied().collect()
+    /// The slots whose services are to be published anew, in order.
+    pub(super) fn touched(&mut self) -> Vec<Slot> {
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        self.touched.clone()
     }
 
     /// The replicas that get requests.
@@ -132,7 +134,7 @@ impl Services {
         let gone: Vec<_> = (0..self.slots.len()).map(Slot).filter(is_gone).collect();
         for slot in gone {
             if let Some(served) = self.slots[slot.0].take() {
-                self.by_key.remove(&served.key);
+                self.by_key.swap_remove(&served.key);
             }
             self.free.push(slot);
             self.touch(slot);
@@ -141,10 +143,11 @@ impl Services {
 
     /// All services as they are now.
     pub(super) fn publish(&mut self) -> Vec<Option<Arc<Service>>> {
-        for slot in std::mem::take(&mut self.touched) {
+        for slot in self.touched() {
             self.note_due(slot);
             self.current[slot.0] = self.slots[slot.0].as_mut().map(Served::publish);
         }
+        self.touched.clear();
         self.current.clone()
     }
 }

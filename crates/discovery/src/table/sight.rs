@@ -113,13 +113,13 @@ impl Table {
             let slot = drawn.map(|drawn| drawn.slot);
             let service = slot.and_then(|slot| self.services.get(slot)).map(|served| served.name().clone());
             let is_loser = |conflict: &&Conflict| {
-                conflict.loser.name() == &route.name.as_str().into()
+                *conflict.loser.name() == route.name
                     && owner.is_some_and(|owner| conflict.loser.origin().id == owner.id)
             };
             RouteSighting {
-                name: route.name.clone(),
-                text: route.text.clone(),
-                label: route.label.clone(),
+                name: route.name.to_string(),
+                text: route.text.to_string(),
+                label: route.label.to_string(),
                 service: service.unwrap_or_else(|| Name { project: "".into(), service: route.service.as_str().into() }),
                 closed: drawn.map_or_else(|| route.closed.clone(), |drawn| drawn.closed.clone()),
                 is_used: is_lead,
@@ -133,7 +133,7 @@ impl Table {
 
 impl Table {
     fn stream_sighting(&self, owner: Option<&Owner>, is_used: bool, route: &StreamRoute) -> RouteSighting {
-        let drawn = owner.and_then(|owner| owner.streams.iter().find(|drawn| drawn.name == route.name));
+        let drawn = owner.and_then(|owner| owner.streams.iter().find(|drawn| *drawn.name == *route.name));
         let served = drawn.and_then(|drawn| self.services.get(drawn.slot));
         let (port, name) = (route.port, route.name.as_str());
         let conflicts = self.ports.get(port).map(|port| port.conflicts()).unwrap_or_default();

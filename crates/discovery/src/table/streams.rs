@@ -39,17 +39,22 @@ impl Table {
     }
 
     /// The routes of an owner, as its lead wants them, each with its port.
-    pub(super) fn draw_streams(&mut self, key: &ServiceKey, lead: &Lead, now: Instant) -> Vec<(u16, Route)> {
-        let Some(id) = self.owners.get(key).map(|owner| Arc::clone(&owner.id)) else { return Vec::new() };
+    pub(super) fn draw_streams(
+        &mut self,
+        key: &ServiceKey,
+        id: &Arc<str>,
+        lead: &Lead,
+        now: Instant,
+    ) -> Vec<(u16, Route)> {
         let (mut routes, mut drawn) = (Vec::new(), Vec::new());
         for spec in &lead.wish.streams.routes {
             let service = self.stream_key(key, spec.dialect, &spec.service);
             let slot = self.services.slot_or_new(&service, &self.spec, &self.tuning, now);
-            drawn.push(Drawn { name: spec.name.clone(), slot, closed: spec.closed.clone(), is_asked: true });
+            drawn.push(Drawn { name: spec.name.as_str().into(), slot, closed: spec.closed.clone(), is_asked: true });
             let closed = spec.closed.as_deref().map(Arc::from);
             let way = Way { slot, closed, door: spec.door, passes_tls: spec.passes_tls, ..Way::default() };
             let origin =
-                Origin { id: Arc::clone(&id), container: Arc::clone(&lead.name), label: spec.label.as_str().into() };
+                Origin { id: Arc::clone(id), container: Arc::clone(&lead.name), label: spec.label.as_str().into() };
             let route = Route::new(spec.name.as_str(), spec.rule.clone(), self.title(slot), origin);
             routes.push((spec.port, route.with_priority(spec.priority).with_way(way)));
         }

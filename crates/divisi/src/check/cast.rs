@@ -1,10 +1,10 @@
 //! The services of the project, what each of them wants, and which of them is divisi.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use divisi_compose::{Place, Port, Project, Service};
 use divisi_labels::{Reader, Wish, Words, understand};
-use divisi_model::Spec;
 
 /// A service, and what its labels and variables come to.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ fn wish(service: &Service, project: &Project, reader: &Reader) -> Wish {
         project: &project.name,
         container: &service.container,
     };
-    understand(&words, &Spec::default(), reader)
+    understand(&words, &Arc::default(), reader)
 }
 
 /// Whether a service is the proxy: by the name of its image, by the program that it runs, or, where it is

@@ -2,6 +2,7 @@
 //! third.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use divisi_compose::{Level, Place};
 use divisi_labels::middleware::apply;
@@ -64,14 +65,14 @@ pub(crate) fn ways(players: &[Player<'_>], routing: &Routing) -> (Vec<Way>, Vec<
             ways.push(Way {
                 service: name.clone(),
                 dialect: spec.dialect,
-                name: spec.name,
-                rule: spec.text,
+                name: spec.name.to_string(),
+                rule: spec.text.to_string(),
                 target,
                 door: spec.door,
                 redirect: spec.redirect,
                 closed: spec.closed,
                 behind: None,
-                label: spec.label,
+                label: spec.label.to_string(),
                 place,
             });
         }
@@ -176,14 +177,11 @@ fn shown(player: &Player<'_>, spec: &ServiceSpec) -> String {
 
 fn route(player: &Player<'_>, spec: &RouteSpec, target: Option<&str>) -> Route {
     let name = player.service.name.as_str();
-    let origin = Origin {
-        id: name.into(),
-        container: player.service.container.as_str().into(),
-        label: spec.label.as_str().into(),
-    };
+    let origin =
+        Origin { id: name.into(), container: player.service.container.as_str().into(), label: Arc::clone(&spec.label) };
     let service = target.unwrap_or(&spec.service);
     let way = route::Way { door: spec.door, ..route::Way::default() };
-    let route = Route::new(spec.name.as_str(), spec.rule.clone(), service, origin).with_way(way);
+    let route = Route::new(Arc::clone(&spec.name), Arc::clone(&spec.rule), service, origin).with_way(way);
     match spec.priority {
         Some(priority) => route.with_priority(priority),
         None => route,

@@ -18,6 +18,8 @@ mod tls;
 mod variables;
 mod yaml;
 
+use std::sync::Arc;
+
 use divisi_model::route::{Protection, Rule};
 use divisi_model::speech::{Scheme, Trust};
 use divisi_model::{Spec, Speech};
@@ -111,7 +113,7 @@ pub(crate) fn is_variable(name: &str) -> bool {
 }
 
 /// Reads them. What they want of a service comes on top of `base`.
-pub(crate) fn read(words: &Words<'_>, base: &Spec) -> NginxProxy {
+pub(crate) fn read(words: &Words<'_>, base: &Arc<Spec>) -> NginxProxy {
     let mut draft = Draft::new(base);
     for (name, value) in sorted(words.environment) {
         let outcome = if name.starts_with(variables::PREFIX) { None } else { draft.put(name, value) };
@@ -192,10 +194,10 @@ fn route(place: &Place, label: &str, draft: &Draft) -> Result<RouteSpec, String>
     };
     Ok(RouteSpec {
         dialect: Dialect::NginxProxy,
-        name: format!("{}{shown}", place.host),
-        label: label.to_owned(),
-        rule: Rule::all(parts).map_err(|error| error.to_string())?,
-        text: format!("{}{shown}", place.host),
+        name: format!("{}{shown}", place.host).into(),
+        label: label.into(),
+        rule: Arc::new(Rule::all(parts).map_err(|error| error.to_string())?),
+        text: format!("{}{shown}", place.host).into(),
         priority: Some(host.rank + path.rank),
         service: service_name(place),
         rewrites: rewrites(place),
@@ -204,7 +206,7 @@ fn route(place: &Place, label: &str, draft: &Draft) -> Result<RouteSpec, String>
         entrypoints: Vec::new(),
         door: draft.tls.door(),
         redirect: draft.tls.redirect(),
-        protection,
+        protection: Arc::new(protection),
     })
 }
 
@@ -233,7 +235,7 @@ fn service_name(place: &Place) -> String {
     }
 }
 
-fn service(place: &Place, name: &str, spec: &Spec) -> ServiceSpec {
+fn service(place: &Place, name: &str, spec: &Arc<Spec>) -> ServiceSpec {
     ServiceSpec {
         dialect: Dialect::NginxProxy,
         name: name.to_owned(),
@@ -242,6 +244,6 @@ fn service(place: &Place, name: &str, spec: &Spec) -> ServiceSpec {
         pass_host: true,
         middlewares: Vec::new(),
         closed: place.proto.obstacle(),
-        spec: spec.clone(),
+        spec: Arc::clone(spec),
     }
 }

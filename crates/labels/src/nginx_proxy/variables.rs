@@ -1,5 +1,7 @@
 //! Every variable and label of nginx-proxy, one row each.
 
+use std::sync::Arc;
+
 use divisi_model::spec::{Affinity, HashKey};
 use divisi_model::{Policy, Spec};
 
@@ -21,7 +23,7 @@ pub(super) struct Draft {
     proto: Proto,
     pub(super) multiports: Option<Vec<Place>>,
     pub(super) tls: Tls,
-    pub(super) spec: Spec,
+    pub(super) spec: Arc<Spec>,
     /// Why its routes are closed.
     pub(super) broken: Option<String>,
     pub(super) verdicts: Vec<Verdict>,
@@ -112,7 +114,7 @@ pub(super) fn misplaced(label: &str) -> Option<Outcome> {
 }
 
 impl Draft {
-    pub(super) fn new(base: &Spec) -> Self {
+    pub(super) fn new(base: &Arc<Spec>) -> Self {
         Self {
             hosts: Vec::new(),
             path: "/".to_owned(),
@@ -121,7 +123,7 @@ impl Draft {
             proto: Proto::Http,
             multiports: None,
             tls: Tls::default(),
-            spec: base.clone(),
+            spec: Arc::clone(base),
             broken: None,
             verdicts: Vec::new(),
         }
@@ -285,15 +287,16 @@ fn access(draft: &mut Draft, value: &str) -> Outcome {
 fn balance(draft: &mut Draft, value: &str) -> Outcome {
     let words: Vec<_> = value.trim_end_matches(';').split_whitespace().collect();
     let approximated = |why: &str| Outcome::Approximated(why.to_owned());
+    let spec = Arc::make_mut(&mut draft.spec);
     match words.as_slice() {
-        ["least_conn"] => draft.spec.policy = Policy::LeastRequests,
-        ["random"] => draft.spec.policy = Policy::Random,
-        ["round_robin"] => draft.spec.policy = Policy::RoundRobin,
-        ["random", "two", ..] => draft.spec.policy = Policy::P2c,
-        ["ip_hash"] => draft.spec.affinity = Affinity::Hash(HashKey::Client),
-        ["hash", "$remote_addr" | "$binary_remote_addr", ..] => draft.spec.affinity = Affinity::Hash(HashKey::Client),
+        ["least_conn"] => spec.policy = Policy::LeastRequests,
+        ["random"] => spec.policy = Policy::Random,
+        ["round_robin"] => spec.policy = Policy::RoundRobin,
+        ["random", "two", ..] => spec.policy = Policy::P2c,
+        ["ip_hash"] => spec.affinity = Affinity::Hash(HashKey::Client),
+        ["hash", "$remote_addr" | "$binary_remote_addr", ..] => spec.affinity = Affinity::Hash(HashKey::Client),
         ["hash", "$request_uri" | "$uri", ..] => {
-            draft.spec.affinity = Affinity::Hash(HashKey::Path);
+            spec.affinity = Affinity::Hash(HashKey::Path);
             return approximated("the path decides, without the query");
         }
         _ => {

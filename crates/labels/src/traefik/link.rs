@@ -1,5 +1,7 @@
 //! Which router leads to which service, as Traefik decides it (`features.md` 2.3).
 
+use std::sync::Arc;
+
 use divisi_model::Speech;
 
 use super::draft::{Draft, Named};
@@ -77,7 +79,7 @@ fn without_effect(verdicts: &mut [Verdict], why: &str) {
 }
 
 fn service((name, service): (String, Service)) -> ServiceSpec {
-    let spec = service.spec();
+    let spec = Arc::new(service.spec());
     let closed = service.closed();
     let Service { port, scheme, pass_host, middlewares, .. } = service;
     let speech = Speech { scheme, ..Speech::default() };
@@ -119,10 +121,10 @@ impl Linker<'_> {
         let closed = router.broken.or(missing).or(elsewhere).or_else(|| behind.and_then(Service::closed));
         Some(RouteSpec {
             dialect: Dialect::Traefik,
-            label,
-            rule: parsed.rule,
+            label: label.into(),
+            rule: Arc::new(parsed.rule),
             priority,
-            text,
+            text: text.into(),
             service,
             rewrites: Vec::new(),
             middlewares,
@@ -130,8 +132,8 @@ impl Linker<'_> {
             entrypoints: router.entrypoints,
             door,
             redirect,
-            protection,
-            name,
+            protection: Arc::new(protection),
+            name: name.into(),
         })
     }
 

@@ -81,14 +81,19 @@ impl Named for Bucket {
 
 impl Bucket {
     /// The same bucket under that name, without the routes at `gone`, which are sorted, and with some more.
-    pub(crate) fn with<'a>(&'a self, name: &[u8], gone: &[*const Route], more: Vec<Placed<'a>>) -> Self {
+    pub(crate) fn with<'a>(
+        &'a self,
+        name: &[u8],
+        gone: &[*const Route],
+        more: impl Iterator<Item = Placed<'a>>,
+    ) -> Self {
         let mut placed = self.placed(gone);
         placed.extend(more);
         placed.sort_by(|a, b| {
             let order = || a.entry.route.order(&b.entry.route).then(a.entry.test.cmp(&b.entry.test));
             a.path.cmp(b.path).then_with(order)
         });
-        let mut builder = Builder::new(name, self.nodes.len() + 1, placed.len());
+        let mut builder = Builder::new(name, self.nodes.len() + 1, &placed);
         let mut rest = placed.into_iter().peekable();
         while let Some(first) = rest.next() {
             let (path, start) = (first.path, builder.entries.len());
@@ -171,20 +176,19 @@ struct Builder {
     /// Those of the path at hand that cannot be reached.
     hidden: Vec<Entry>,
     conflicts: Vec<Conflict>,
-    /// The paths that may be parents of the next one, each the beginning of the one behind it.
-    parents: Vec<usize>,
 }
 
 impl Builder {
-    fn new(name: &[u8], paths: usize, entries: usize) -> Self {
+    fn new(name: &[u8], paths: usize, placed: &[Placed<'_>]) -> Self {
+        let mut text = Vec::with_capacity(name.len() + placed.iter().map(|placed| placed.path.len()).sum::<usize>());
+        text.extend_from_slice(name);
         Self {
             name_length: name.len(),
-            text: name.to_vec(),
+            text,
             nodes: Vec::with_capacity(paths),
-            entries: Vec::with_capacity(entries),
+            entries: Vec::with_capacity(placed.len()),
             hidden: Vec::new(),
             conflicts: Vec::new(),
-            parents: Vec::new(),
         }
     }
 
@@ -216,15 +220,10 @@ impl Builder {
 
     /// Adds a path behind all others, when its entries were added.
     fn add_node(&mut self, path: &[u8], first: usize) {
-        while self.parents.last().is_some_and(|at| !path.starts_with(self.nodes[*at].path(&self.text))) {
-            self.parents.pop();
-        }
+        let parent = self.parent_of(path).unwrap_or(self.nodes.len());
         let (start, hidden) = (self.text.len(), self.entries.len());
         self.text.extend_from_slice(path);
         self.entries.append(&mut self.hidden);
-        let at = self.nodes.len();
-        let parent = self.parents.last().copied().unwrap_or(at);
-        self.parents.push(at);
         self.nodes.push(Node {
             start: number(start),
             end: number(self.text.len()),
@@ -232,6 +231,19 @@ impl Builder {
             first: number(first),
             hidden: number(hidden),
         });
+    }
+
+    /// The longest path so far with which a path behind all of them begins: the last one, or one of those with which that begins.
+    fn parent_of(&self, path: &[u8]) -> Option<usize> {
+        let mut at = self.nodes.len().checked_sub(1)?;
+        while !path.starts_with(self.nodes[at].path(&self.text)) {
+            let parent = self.nodes[at].parent as usize;
+            if parent == at {
+                return None;
+            }
+            at = parent;
+        }
+        Some(at)
     }
 
     fn done(self) -> Bucket {

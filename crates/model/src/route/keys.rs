@@ -9,7 +9,7 @@ use super::rule::Rule;
 const MOST: usize = 256;
 
 /// Where the hosts that fit a rule are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum HostKey<'a> {
     /// With every host.
     Every,
@@ -97,29 +97,43 @@ impl<'a> Key<'a> {
 /// The keys of a rule; none where it never holds.
 pub(crate) fn keys(rule: &Rule) -> Vec<Key<'_>> {
     match rule {
-        Rule::Host(name) => vec![Key::of_host(HostKey::Name(name))],
-        Rule::HostWildcard { suffix, deep: false } => vec![Key::of_host(HostKey::Child(suffix))],
-        Rule::HostWildcard { suffix, deep: true } => vec![Key::of_host(HostKey::Below(suffix))],
-        Rule::Path(path) => vec![Key::of_path(path, PathTest::Exact)],
-        Rule::PathWithin(path) => vec![Key::of_path(path, PathTest::Within)],
-        Rule::PathPrefix(path) => vec![Key::of_path(path, PathTest::Prefix)],
-        Rule::All(rules) => rules.iter().fold(vec![Key::EVERY], |found, rule| both(found, keys(rule))),
+        Rule::All(rules) => rules.iter().fold(vec![Key::EVERY], |found, rule| match rule {
+            Rule::All(_) | Rule::Any(_) => both(found, &keys(rule)),
+            single => both(found, &[key(single)]),
+        }),
         Rule::Any(rules) => {
             let mut found: Vec<_> = rules.iter().flat_map(keys).collect();
             drop_repeated(&mut found);
             found
         }
-        _ => vec![Key::EVERY.in_part()],
+        single => vec![key(single)],
     }
 }
 
-fn both<'a>(first: Vec<Key<'a>>, second: Vec<Key<'a>>) -> Vec<Key<'a>> {
+/// The key of a single condition.
+fn key(rule: &Rule) -> Key<'_> {
+    match rule {
+        Rule::Host(name) => Key::of_host(HostKey::Name(name)),
+        Rule::HostWildcard { suffix, deep: false } => Key::of_host(HostKey::Child(suffix)),
+        Rule::HostWildcard { suffix, deep: true } => Key::of_host(HostKey::Below(suffix)),
+        Rule::Path(path) => Key::of_path(path, PathTest::Exact),
+        Rule::PathWithin(path) => Key::of_path(path, PathTest::Within),
+        Rule::PathPrefix(path) => Key::of_path(path, PathTest::Prefix),
+        _ => Key::EVERY.in_part(),
+    }
+}
+
+fn both<'a>(first: Vec<Key<'a>>, second: &[Key<'a>]) -> Vec<Key<'a>> {
     if first.len() * second.len() > MOST {
         let is_vague = |keys: &[Key<'_>]| (keys.iter().any(|key| key.host == HostKey::Every), keys.len());
-        let better = if is_vague(&second) < is_vague(&first) { second } else { first };
+        let better = if is_vague(second) < is_vague(&first) { second.to_vec() } else { first };
         return better.into_iter().map(Key::in_part).collect();
     }
-    let mut found: Vec<_> = first.iter().flat_map(|key| second.iter().map(|other| key.and(*other))).collect();
+    let mut found: Vec<_> = match second {
+        // Most have one, and then everything stays where it lies.
+        [only] => first.into_iter().map(|key| key.and(*only)).collect(),
+        _ => first.iter().flat_map(|key| second.iter().map(|other| key.and(*other))).collect(),
+    };
     drop_repeated(&mut found);
     found
 }

@@ -77,7 +77,7 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 pub struct Route {
     name: Arc<str>,
-    rule: Rule,
+    rule: Arc<Rule>,
     /// The rule as text; two rules that differ only in the order of their parts have the same.
     text: Box<str>,
     priority: i64,
@@ -118,7 +118,13 @@ impl Way {
 
 impl Route {
     /// A route whose priority is the length of its rule.
-    pub fn new(name: impl Into<Arc<str>>, rule: Rule, service: impl Into<Arc<str>>, origin: Origin) -> Self {
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        rule: impl Into<Arc<Rule>>,
+        service: impl Into<Arc<str>>,
+        origin: Origin,
+    ) -> Self {
+        let rule = rule.into();
         let text = rule.sorted_text();
         Self {
             name: name.into(),

@@ -105,23 +105,21 @@ impl Rule {
     /// It is none of these.
     pub fn host(text: &str) -> Result<Self, RuleError> {
         let fail = |fault| Err(RuleError::Host { text: text.to_owned(), fault });
-        let lower = text.trim().to_ascii_lowercase();
-        let name = lower.strip_suffix('.').unwrap_or(&lower);
-        if lower == "*" {
+        let name = text.trim();
+        if name == "*" {
             return Ok(Self::All(Vec::new()));
         }
+        let name = name.strip_suffix('.').unwrap_or(name);
         let (suffix, deep) = match (name.strip_prefix("**."), name.strip_prefix("*.")) {
             (Some(suffix), _) => (Some(suffix), true),
             (None, suffix) => (suffix, false),
         };
-        let rest = suffix.unwrap_or(name);
-        if let Some(fault) = host::fault(rest) {
+        let mut rest: Box<str> = suffix.unwrap_or(name).into();
+        rest.make_ascii_lowercase();
+        if let Some(fault) = host::fault(&rest) {
             return fail(fault);
         }
-        Ok(match suffix {
-            Some(suffix) => Self::HostWildcard { suffix: suffix.into(), deep },
-            None => Self::Host(name.into()),
-        })
+        Ok(if suffix.is_some() { Self::HostWildcard { suffix: rest, deep } } else { Self::Host(rest) })
     }
 
     /// The expression is found in the host; upper and lower case are the same.
@@ -145,8 +143,9 @@ impl Rule {
     /// # Errors
     /// It does not begin with `/`, or no request has it.
     pub fn path_within(text: &str) -> Result<Self, RuleError> {
-        let literal = literal(text)?;
-        Ok(Self::PathWithin(literal.strip_suffix(b"/").unwrap_or(&literal).into()))
+        let mut path = literal(text)?.into_vec();
+        path.pop_if(|last| *last == b'/');
+        Ok(Self::PathWithin(path.into()))
     }
 
     /// The path begins with the bytes of `text`, as Traefik's `PathPrefix` has it.

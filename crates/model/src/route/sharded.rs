@@ -75,8 +75,13 @@ impl<V: Clone + Named> Sharded<V> {
     }
 
     /// The same set with these, each in the place of the one that had its name.
-    pub(crate) fn with(&self, values: impl IntoIterator<Item = V>) -> Self {
+    pub(crate) fn with(&self, values: Vec<V>) -> Self {
         self.changed(|shards| {
+            let mut more = [0; SHARDS];
+            values.iter().for_each(|value| more[shard(value.name())] += 1);
+            for (shard, more) in shards.iter_mut().zip(more).filter(|(_, more)| *more > 0) {
+                Arc::make_mut(shard).reserve(more);
+            }
             for value in values {
                 Arc::make_mut(&mut shards[shard(value.name())]).replace(ByName(value));
             }

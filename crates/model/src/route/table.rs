@@ -4,8 +4,9 @@
 //! else a rule asks is checked of those that remain. So ten thousand routes cost what ten cost. A change makes another
 //! table, which shares with the first whatever the change did not touch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use super::Route;
@@ -79,39 +80,36 @@ impl RoutingTable {
     /// The same table, in which the containers whose ids are `gone` have no routes, and those to which `routes` belong have
     /// just these; and which conflicts are new. What it costs depends on how many routes share a host with these.
     pub fn patch(&self, gone: &[&str], routes: Vec<Route>) -> (Self, Vec<Conflict>) {
-        let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
-        let owners = owners(&routes);
-        let ids: HashSet<&[u8]> = gone.iter().map(|id| id.as_bytes()).chain(owners.iter().map(Named::name)).collect();
-        let replaced = ids.iter().filter_map(|id| self.owners.get(id)).flat_map(|owner| &owner.routes);
-        let replaced: Vec<&Arc<Route>> = replaced.collect();
+        let mut routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
+        let owners = owners(&mut routes);
+        let ids = gone.iter().map(|id| id.as_bytes()).chain(owners.iter().map(Named::name));
+        let replaced: Vec<_> = ids.filter_map(|id| self.owners.get(id)).flat_map(|owner| &owner.routes).collect();
         let mut pointers: Vec<_> = replaced.iter().map(|route| Arc::as_ptr(route)).collect();
         pointers.sort_unstable();
 
-        let mut touched: HashMap<HostKey<'_>, Vec<Placed<'_>>> = HashMap::with_capacity(routes.len());
-        for key in replaced.iter().flat_map(|route| keys(route.rule())) {
-            touched.entry(key.host).or_default();
+        let mut touched: Vec<Touched<'_>> = Vec::with_capacity(replaced.len() + routes.len());
+        for route in replaced {
+            touched.extend(keys(route.rule()).iter().map(|key| (key.host, None)));
         }
         for route in &routes {
-            for key in keys(route.rule()) {
-                touched.entry(key.host).or_default().push(Placed::new(&key, route));
-            }
+            touched.extend(keys(route.rule()).iter().map(|key| (key.host, Some(Placed::new(key, route)))));
         }
+        touched.sort_unstable_by_key(|(host, _)| *host);
         let (mut next, conflicts) = self.with_buckets(touched, &pointers);
         next.owners = self.owners.without(gone.iter().map(|id| id.as_bytes())).with(owners);
         (next, conflicts)
     }
 
-    fn with_buckets(
-        &self,
-        touched: HashMap<HostKey<'_>, Vec<Placed<'_>>>,
-        gone: &[*const Route],
-    ) -> (Self, Vec<Conflict>) {
+    /// `touched` is sorted by host.
+    fn with_buckets(&self, touched: Vec<Touched<'_>>, gone: &[*const Route]) -> (Self, Vec<Conflict>) {
         let (mut next, mut conflicts) = (self.clone(), Vec::new());
         let (mut names, mut children, mut below) = (Changes::default(), Changes::default(), Changes::default());
         let none = Bucket::default();
-        for (host, more) in touched {
+        let mut touched = touched.into_iter().peekable();
+        while let Some((host, first)) = touched.next() {
+            let others = iter::from_fn(|| touched.next_if(|(next, _)| *next == host)).filter_map(|(_, more)| more);
             let last = self.bucket(host).map_or(&none, |bucket| &**bucket);
-            let bucket = last.with(host.name(), gone, more);
+            let bucket = last.with(host.name(), gone, first.into_iter().chain(others));
             conflicts.extend(news(last, &bucket));
             match host {
                 HostKey::Every => next.every = Arc::new(bucket),
@@ -154,7 +152,7 @@ impl RoutingTable {
         if let Some(bucket) = self.names.get(host) {
             best = bucket.first(question, best);
         }
-        let parents = std::iter::successors(host::parent(host), |name| host::parent(name));
+        let parents = iter::successors(host::parent(host), |name| host::parent(name));
         for (depth, parent) in parents.enumerate() {
             if depth == 0
                 && let Some(bucket) = self.children.get(parent)
@@ -196,6 +194,9 @@ impl RoutingTable {
     }
 }
 
+/// Where something changes, and the route that comes there, if it is that.
+type Touched<'a> = (HostKey<'a>, Option<Placed<'a>>);
+
 /// What becomes of one of the sets of buckets.
 #[derive(Default)]
 struct Changes<'a> {
@@ -218,13 +219,11 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// The containers of these routes, each with its own.
-fn owners(routes: &[Arc<Route>]) -> Vec<Arc<Owner>> {
-    let mut owned: HashMap<&Arc<str>, Vec<Arc<Route>>> = HashMap::with_capacity(routes.len());
-    for route in routes {
-        owned.entry(&route.origin().id).or_default().push(Arc::clone(route));
-    }
-    owned.into_iter().map(|(id, routes)| Arc::new(Owner { id: Arc::clone(id), routes })).collect()
+/// The containers of these routes, each with its own. Brings those of one together.
+fn owners(routes: &mut [Arc<Route>]) -> Vec<Arc<Owner>> {
+    routes.sort_by(|a, b| a.origin().id.cmp(&b.origin().id));
+    let owned = routes.chunk_by(|a, b| a.origin().id == b.origin().id);
+    owned.map(|own| Arc::new(Owner { id: Arc::clone(&own[0].origin().id), routes: own.to_vec() })).collect()
 }
 
 type Pair = (*const Route, *const Route);

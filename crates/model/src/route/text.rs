@@ -10,16 +10,33 @@ impl Rule {
     /// The rule as text, in which the order of parts says nothing: two rules with the same parts have the same text.
     pub(crate) fn sorted_text(&self) -> String {
         match self {
+            Self::Host(name) => condition("Host", &[name]),
+            Self::HostWildcard { suffix, deep } => {
+                condition("Host", &[&[if *deep { "**." } else { "*." }, suffix].concat()])
+            }
+            Self::HostRegexp(pattern) => condition("HostRegexp", &[pattern.as_str()]),
+            Self::Path(path) => condition("Path", &[&path_text(path)]),
+            Self::PathWithin(path) if path.is_empty() => condition("PathWithin", &["/"]),
+            Self::PathWithin(path) => condition("PathWithin", &[&path_text(path)]),
+            Self::PathPrefix(path) => condition("PathPrefix", &[&path_text(path)]),
+            Self::PathRegexp(pattern) => condition("PathRegexp", &[pattern.as_str()]),
+            Self::Method(name) => condition("Method", &[name]),
+            Self::Header { name, value } => condition("Header", &[name, value]),
+            Self::HeaderRegexp { name, value } => condition("HeaderRegexp", &[name, value.as_str()]),
+            Self::Query { name, value: Some(value) } => condition("Query", &[name, value]),
+            Self::Query { name, value: None } => condition("Query", &[name]),
+            Self::QueryRegexp { name, value } => condition("QueryRegexp", &[name, value.as_str()]),
+            Self::ClientIp(network) => condition("ClientIP", &[&network.to_string()]),
+            Self::Alpn(protocol) => condition("ALPN", &[protocol]),
             Self::All(rules) => joined(rules, " && ", "All()"),
             Self::Any(rules) => joined(rules, " || ", "Any()"),
-            Self::Not(rule) => format!("!{}", rule.nested_text()),
-            leaf => Leaf(leaf).to_string(),
+            Self::Not(rule) => ["!", &rule.nested_text()].concat(),
         }
     }
 
     fn nested_text(&self) -> String {
         match self {
-            Self::All(rules) | Self::Any(rules) if !rules.is_empty() => format!("({})", self.sorted_text()),
+            Self::All(rules) | Self::Any(rules) if !rules.is_empty() => ["(", &self.sorted_text(), ")"].concat(),
             rule => rule.sorted_text(),
         }
     }
@@ -39,47 +56,24 @@ fn joined(rules: &[Rule], between: &str, empty: &str) -> String {
     if texts.is_empty() { empty.to_owned() } else { texts.join(between) }
 }
 
-/// A single condition.
-struct Leaf<'a>(&'a Rule);
-
-impl fmt::Display for Leaf<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Rule::Host(name) => write!(f, "Host(`{name}`)"),
-            Rule::HostWildcard { suffix, deep: false } => write!(f, "Host(`*.{suffix}`)"),
-            Rule::HostWildcard { suffix, deep: true } => write!(f, "Host(`**.{suffix}`)"),
-            Rule::HostRegexp(pattern) => write!(f, "HostRegexp({})", Quoted(pattern.as_str())),
-            Rule::Path(path) => write!(f, "Path({})", Quoted(&path_text(path))),
-            Rule::PathWithin(path) if path.is_empty() => write!(f, "PathWithin(`/`)"),
-            Rule::PathWithin(path) => write!(f, "PathWithin({})", Quoted(&path_text(path))),
-            Rule::PathPrefix(path) => write!(f, "PathPrefix({})", Quoted(&path_text(path))),
-            Rule::PathRegexp(pattern) => write!(f, "PathRegexp({})", Quoted(pattern.as_str())),
-            Rule::Method(name) => write!(f, "Method({})", Quoted(name)),
-            Rule::Header { name, value } => write!(f, "Header({}, {})", Quoted(name), Quoted(value)),
-            Rule::HeaderRegexp { name, value } => {
-                write!(f, "HeaderRegexp({}, {})", Quoted(name), Quoted(value.as_str()))
-            }
-            Rule::Query { name, value: Some(value) } => write!(f, "Query({}, {})", Quoted(name), Quoted(value)),
-            Rule::Query { name, value: None } => write!(f, "Query({})", Quoted(name)),
-            Rule::QueryRegexp { name, value } => {
-                write!(f, "QueryRegexp({}, {})", Quoted(name), Quoted(value.as_str()))
-            }
-            Rule::ClientIp(network) => write!(f, "ClientIP(`{network}`)"),
-            Rule::Alpn(protocol) => write!(f, "ALPN({})", Quoted(protocol)),
-            Rule::All(_) | Rule::Any(_) | Rule::Not(_) => f.write_str(&self.0.sorted_text()),
-        }
+/// A single condition. Put together by hand: ten thousand routes have twice as many, and formatting allocates again and again.
+fn condition(name: &str, values: &[&str]) -> String {
+    let room = values.iter().map(|value| value.len() + 4).sum::<usize>();
+    let mut text = String::with_capacity(name.len() + room);
+    text.push_str(name);
+    for (at, value) in values.iter().enumerate() {
+        text.push_str(if at == 0 { "(" } else { ", " });
+        push_quoted(&mut text, value);
     }
+    text.push(')');
+    text
 }
 
 /// A value between backticks, or where it could not stand there on one line between double quotes. Different values have
 /// different texts: rules are the same when their texts are.
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = !self.0.chars().any(|char| char == '`' || char.is_control());
-        if is_plain { write!(f, "`{}`", self.0) } else { write!(f, "{:?}", self.0) }
-    }
+fn push_quoted(text: &mut String, value: &str) {
+    let is_plain = !value.chars().any(|char| char == '`' || char.is_control());
+    if is_plain { text.extend(["`", value, "`"]) } else { text.push_str(&format!("{value:?}")) }
 }
 
 /// What is no text gets its escapes back; a canonical path has no such escapes, so they mean nothing else.
