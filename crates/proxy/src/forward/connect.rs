@@ -27,7 +27,8 @@ impl Attempt<'_> {
         let tcp = Tcp::new(stream);
         self.upload.limit(self.introduce(&tcp)).await.map_err(|Elapsed| Error::ConnectTimeout)??;
         let transport = if replica.speech().scheme.is_secure() {
-            let sealed = self.upload.limit(self.seal(tcp, protocol)).await;
+            // On the heap: the state of a handshake is large, and every exchange would be larger by it.
+            let sealed = self.upload.limit(Box::pin(self.seal(tcp, protocol))).await;
             Transport::Tls(Box::new(sealed.map_err(|Elapsed| Error::ConnectTimeout)??))
         } else {
             Transport::Tcp(tcp)

@@ -39,7 +39,7 @@ impl Attempt<'_> {
         match self.exchange(&stream, body, answer).await {
             Ok(Download::Complete) => {}
             Ok(Download::Switched) => {
-                self.http1_tunnel(&stream, body, answer).await;
+                Box::pin(self.http1_tunnel(&stream, body, answer)).await;
                 return Ok(());
             }
             Err(error) => match self.cut_off(error) {

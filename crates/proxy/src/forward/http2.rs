@@ -166,7 +166,7 @@ impl Attempt<'_> {
             Ok(Download::Complete) => {}
             Ok(Download::Switched) => {
                 let stream = back.stream.take();
-                self.http2_tunnel(&outlet, stream, body, answer).await;
+                Box::pin(self.http2_tunnel(&outlet, stream, body, answer)).await;
             }
             Err(error) => {
                 outlet.reset(Reason::CANCEL);

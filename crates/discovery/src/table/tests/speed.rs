@@ -6,6 +6,10 @@ use std::fmt;
 use super::routes::labelled;
 use super::*;
 
+/// The program's own: how fast a heap grows is a part of what is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CONTAINERS: u32 = 10_000;
 
 /// How often the first snapshot is made.
