@@ -27,6 +27,10 @@ use crate::settings::Settings;
 use crate::tally::Tally;
 use crate::tcp::{Doors, Openings};
 
+/// How many tasks have their turn before the kernel is asked for news. A few tens, which is the default, make fewer responses of HTTP/2
+/// go in one write: 4 % of what a small one costs. So many turns are over in some milliseconds.
+const IN_A_ROW: u32 = 512;
+
 /// How many services are looked after at each tick.
 const AT_A_TIME: usize = 512;
 
@@ -85,7 +89,8 @@ pub(crate) fn run(
     tally: Arc<Tally>,
     journal: Option<Journal>,
 ) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.event_interval(IN_A_ROW).enable_io().enable_time().build_local(LocalOptions::default())?;
     let settings = shared.settings.clone();
     let worker = Rc::new(Worker {
         head_limits: HeadLimits { size: settings.limits.head_size, fields: settings.limits.fields },

@@ -8,7 +8,10 @@ use bytes::Bytes;
 use divisi_http1::field::list;
 use divisi_http1::{HeadError, HeadLimits};
 use h2::ext::Protocol;
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE, ETAG, HOST, LAST_MODIFIED,
+    LOCATION, SERVER, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE, VARY,
+};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
@@ -192,11 +195,29 @@ impl Head for Said {
 
     fn put(&mut self, name: &[u8], value: &[u8]) {
         self.length += name.len() + value.len() + b": \r\n".len();
-        let (Ok(name), Ok(sayable)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) else { return };
+        let (Some(name), Ok(sayable)) = (said_name(name), HeaderValue::from_bytes(value)) else { return };
         if !concerns_connection(&name, value) {
             self.head.headers_mut().append(name, sayable);
         }
     }
+}
+
+/// A name in HTTP/2. Most names of most responses are found without being taken apart.
+fn said_name(name: &[u8]) -> Option<HeaderName> {
+    Some(match name {
+        b"Accept-Ranges" | b"accept-ranges" => ACCEPT_RANGES,
+        b"Cache-Control" | b"cache-control" => CACHE_CONTROL,
+        b"Content-Length" | b"content-length" => CONTENT_LENGTH,
+        b"Content-Type" | b"content-type" => CONTENT_TYPE,
+        b"Date" | b"date" => DATE,
+        b"ETag" | b"etag" => ETAG,
+        b"Last-Modified" | b"last-modified" => LAST_MODIFIED,
+        b"Location" | b"location" => LOCATION,
+        b"Server" | b"server" => SERVER,
+        b"Set-Cookie" | b"set-cookie" => SET_COOKIE,
+        b"Vary" | b"vary" => VARY,
+        _ => return HeaderName::from_bytes(name).ok(),
+    })
 }
 
 /// Spelled field lines in HTTP/2, which has no word for what concerns a connection (RFC 9113 8.2.2), and without those that
