@@ -1,6 +1,8 @@
 //! Labels and variables of a container, one in each line: none does harm, and what is said of them is bounded.
 #![no_main]
 
+use std::sync::Arc;
+
 use divisi_labels::middleware::apply;
 use divisi_labels::{Reader, Words, understand};
 use divisi_model::Spec;
@@ -14,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
         place.push(line.split_once('=').unwrap_or((line, "")));
     }
     let words = Words { labels: &labels, environment: &environment, service: "web", project: "shop", container: "c" };
-    let mut wish = understand(&words, &Spec::default(), &Reader::default());
+    let mut wish = understand(&words, &Arc::new(Spec::default()), &Reader::default());
     let known = wish.middlewares.clone();
     for route in &mut wish.routes {
         apply(route, |name: &str| known.iter().find(|middleware| middleware.name == name).cloned(), &[], true);
