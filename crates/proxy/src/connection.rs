@@ -52,11 +52,14 @@ pub(crate) async fn serve(
     place: Place,
     worker: Rc<Worker>,
 ) {
-    let Some((client, window)) = Box::pin(arrive(tcp, window, peer, entrance, &worker)).await else {
+    let Some((client, mut window)) = Box::pin(arrive(tcp, window, peer, entrance, &worker)).await else {
         return drop(place);
     };
     match client.identity.speech {
-        Speech::Http1 => serve_http1(client, window, place, &worker).await,
+        Speech::Http1 => {
+            let parting = http1::serve(&client, &mut window, &worker).await;
+            retire(client, parting, place, &worker);
+        }
         Speech::Http2 => {
             Box::pin(http2::serve(client, window, worker)).await;
             drop(place);
@@ -71,12 +74,13 @@ pub(crate) async fn resume(resting: Resting, place: Place, worker: Rc<Worker>) {
     let mut identity = Identity::new(source, worker.settings.trusts(source.ip()));
     identity.is_misled = is_misled;
     let client = Client { transport: Transport::Tcp(Tcp::new(stream)), identity, timer: Timer::new(&worker.clock) };
-    let window = Window::new(&worker.desks.buffers);
-    serve_http1(client, window, place, &worker).await;
+    let parting = http1::serve(&client, &mut Window::new(&worker.desks.buffers), &worker).await;
+    retire(client, parting, place, &worker);
 }
 
-async fn serve_http1(client: Client, mut window: Window, place: Place, worker: &Worker) {
-    if http1::serve(&client, &mut window, worker).await == Parting::Rests
+/// What becomes of a connection that is not served any more.
+fn retire(client: Client, parting: Parting, place: Place, worker: &Worker) {
+    if parting == Parting::Rests
         && let Some(resting) = client.rest()
     {
         worker.lounge.admit(resting, place);
