@@ -136,6 +136,9 @@ fn events_that_come_late_do_not_undo_what_a_list_has_told() {
     engine.die(&first);
     discovery.until_ready(&["shop-web-2"]);
     until("everything was inspected", || engine.calls().inspects >= 2);
+    // Asked is not answered; two lists later it is.
+    let lists = engine.calls().lists;
+    until("two more lists were asked for", || engine.calls().lists >= lists + 2);
     let kept = discovery.ready();
     engine.release_events(|count| (0..count).collect());
     engine.run(replica(3, port.number()));
