@@ -52,25 +52,20 @@ pub(crate) async fn serve(
     place: Place,
     worker: Rc<Worker>,
 ) {
-    let Some((client, mut window)) = Box::pin(arrive(tcp, window, peer, entrance, &worker)).await else {
-        return drop(place);
-    };
+    let Some((client, mut window)) = Box::pin(arrive(tcp, window, peer, entrance, &worker)).await else { return };
     match client.identity.speech {
         Speech::Http1 => {
             let parting = http1::serve(&client, &mut window, &worker).await;
             retire(client, parting, place, &worker);
         }
-        Speech::Http2 => {
-            Box::pin(http2::serve(client, window, worker)).await;
-            drop(place);
-        }
+        Speech::Http2 => Box::pin(http2::serve(client, window, worker)).await,
     }
 }
 
 /// Serves a client again that has rested.
 pub(crate) async fn resume(resting: Resting, place: Place, worker: Rc<Worker>) {
     let Resting { stream, source, is_misled } = resting;
-    let Ok(stream) = TcpStream::from_std(stream) else { return drop(place) };
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
     let mut identity = Identity::new(source, worker.settings.trusts(source.ip()));
     identity.is_misled = is_misled;
     let client = Client { transport: Transport::Tcp(Tcp::new(stream)), identity, timer: Timer::new(&worker.clock) };

@@ -142,7 +142,7 @@ fn start(stream: TcpStream, peer: SocketAddr, entrance: Entrance, worker: &Rc<Wo
             // On the heap, as long as it takes: every connection would be larger by it.
             false => Box::pin(receive(stream, window, peer, &worker)).await,
         };
-        let Some((stream, window, client)) = received else { return drop(place) };
+        let Some((stream, window, client)) = received else { return };
         connection::serve(Tcp::new(stream), window, client, entrance, place, worker).await;
     });
 }

@@ -94,7 +94,10 @@ impl Lounge {
     fn call(&self, worker: &Rc<Worker>) -> io::Result<()> {
         let mut events = Events::with_capacity(AT_A_TIME);
         loop {
-            self.queue.borrow_mut().poll(&mut events, Some(Duration::ZERO))?;
+            match self.queue.borrow_mut().poll(&mut events, Some(Duration::ZERO)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
             if events.is_empty() {
                 return Ok(());
             }
