@@ -259,7 +259,7 @@ impl Scrape {
             ("client_connections", "Connections of clients that are open", Gauge, gauges.client_connections),
             (
                 "client_resting_connections",
-                "Those of them whose clients have asked for nothing for a second; without TLS, and of HTTP/1",
+                "Those of them whose clients have asked for nothing for a second; all but those of HTTP/1 inside TLS",
                 Gauge,
                 gauges.client_resting_connections,
             ),

@@ -11,11 +11,11 @@ use std::rc::Rc;
 
 use tokio::net::TcpStream;
 
-use crate::clock::Timer;
+use crate::clock::{Elapsed, Timer};
 use crate::desk::Window;
 use crate::handshake;
 use crate::http1::{self, Parting};
-use crate::http2;
+use crate::http2::{self, Memory};
 use crate::identity::{Identity, Speech};
 use crate::listener::{Entrance, Place};
 use crate::lounge::Resting;
@@ -56,38 +56,81 @@ pub(crate) async fn serve(
     match client.identity.speech {
         Speech::Http1 => {
             let parting = http1::serve(&client, &mut window, &worker).await;
-            retire(client, parting, place, &worker);
+            if parting == Parting::Rests {
+                retire(client, None, place, &worker);
+            }
         }
-        Speech::Http2 => Box::pin(http2::serve(client, window, worker)).await,
+        Speech::Http2 => {
+            Box::pin(async {
+                if let Some((client, memory)) = Box::pin(http2::serve(client, window, None, &worker)).await {
+                    rest(client, memory, place, &worker).await;
+                }
+            })
+            .await;
+        }
     }
 }
 
 /// Serves a client again that has rested.
 pub(crate) async fn resume(resting: Resting, place: Place, worker: Rc<Worker>) {
-    let Resting { stream, source, is_misled } = resting;
+    let Resting { stream, source, is_misled, memory } = resting;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let mut identity = Identity::new(source, worker.settings.trusts(source.ip()));
     identity.is_misled = is_misled;
+    if memory.is_some() {
+        identity.speech = Speech::Http2;
+    }
     let client = Client { transport: Transport::Tcp(Tcp::new(stream)), identity, timer: Timer::new(&worker.clock) };
-    let parting = http1::serve(&client, &mut Window::new(&worker.desks.buffers), &worker).await;
-    retire(client, parting, place, &worker);
-}
-
-/// What becomes of a connection that is not served any more.
-fn retire(client: Client, parting: Parting, place: Place, worker: &Worker) {
-    if parting == Parting::Rests
-        && let Some(resting) = client.rest()
-    {
-        worker.lounge.admit(resting, place);
+    match memory {
+        Some(memory) => {
+            if let Some((client, memory)) = go_on(client, memory, &worker).await {
+                rest(client, memory, place, &worker).await;
+            }
+        }
+        None => {
+            let parting = http1::serve(&client, &mut Window::new(&worker.desks.buffers), &worker).await;
+            if parting == Parting::Rests {
+                retire(client, None, place, &worker);
+            }
+        }
     }
 }
 
-impl Client {
-    /// What of it can rest where that costs next to nothing; None where TLS has to be kept.
-    fn rest(self) -> Option<Resting> {
-        let Transport::Tcp(tcp) = self.transport else { return None };
-        let (source, is_misled) = (self.identity.source(), self.identity.is_misled);
-        Some(Resting { stream: tcp.into_std().ok()?, source, is_misled })
+/// Lets a client of HTTP/2 rest.
+async fn rest(mut client: Client, mut memory: Box<Memory>, place: Place, worker: &Rc<Worker>) {
+    while matches!(client.transport, Transport::Tls(_)) || !worker.lounge.is_open() {
+        match go_on(client, memory, worker).await {
+            Some(rests) => (client, memory) = rests,
+            None => return,
+        }
+    }
+    retire(client, Some(memory), place, worker);
+}
+
+/// Serves a client of HTTP/2 again, once it says something or has rested for too long. What is returned rests once more.
+async fn go_on(client: Client, memory: Box<Memory>, worker: &Rc<Worker>) -> Option<(Client, Box<Memory>)> {
+    let mut window = Window::new(&worker.desks.buffers);
+    client.timer.rest(worker.settings.limits.idle_timeout.saturating_sub(memory.rested()));
+    let rests = worker.lounge.count();
+    let said = client.timer.limit(fill(&client.transport, &mut window)).await;
+    drop(rests);
+    match said {
+        // Who has rested for too long is told so.
+        Ok(Ok(1..)) | Err(Elapsed) => Box::pin(http2::serve(client, window, Some(memory), worker)).await,
+        Ok(Ok(_) | Err(_)) => {
+            client.transport.part();
+            None
+        }
+    }
+}
+
+/// Takes a connection to where resting costs next to nothing.
+fn retire(client: Client, memory: Option<Box<Memory>>, place: Place, worker: &Worker) {
+    let Transport::Tcp(tcp) = client.transport else { return };
+    let (source, is_misled) = (client.identity.source(), client.identity.is_misled);
+    // Where the event loop does not let it go it has ended.
+    if let Ok(stream) = tcp.into_std() {
+        worker.lounge.admit(Resting { stream, source, is_misled, memory }, place);
     }
 }
 

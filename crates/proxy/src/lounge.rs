@@ -1,7 +1,7 @@
 //! Where connections wait whose clients ask for nothing.
 //!
-//! A connection that is served has a task and a place in the event loop, 1.3 KiB in all. One that has rested for a while gives both
-//! back and waits here, as an entry of a table and in an event queue of its own, which the event loop watches as if it were one
+//! A connection that is served has a task and a place in the event loop, 1.3 KiB in all, and one of HTTP/2 far more. One that has rested
+//! for a while gives all that back and waits here, as an entry of a table and in an event queue of its own, which the event loop watches as if it were one
 //! connection. Its client notices nothing: the first byte takes it back.
 
 use std::cell::{Cell, RefCell};
@@ -20,13 +20,17 @@ use slab::Slab;
 use tokio::io::unix::AsyncFd;
 
 use crate::connection;
+use crate::http2::Memory;
 use crate::listener::Place;
 use crate::worker::Worker;
+
+/// How long a connection rests where it is served, before it goes to where resting costs next to nothing.
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
 /// How many connections are looked at in one go.
 const AT_A_TIME: usize = 256;
 
-/// A connection of HTTP/1 without TLS, between two requests.
+/// A connection without TLS, between two requests.
 #[derive(Debug)]
 pub(crate) struct Resting {
     pub(crate) stream: TcpStream,
@@ -34,6 +38,8 @@ pub(crate) struct Resting {
     pub(crate) source: SocketAddr,
     /// It came in where TLS is expected.
     pub(crate) is_misled: bool,
+    /// What is known of it where it speaks HTTP/2.
+    pub(crate) memory: Option<Box<Memory>>,
 }
 
 /// A connection that waits here.
@@ -57,6 +63,17 @@ pub(crate) struct Lounge {
     queue: RefCell<Poll>,
     /// Somebody watches.
     is_open: Cell<bool>,
+    /// Those who rest where they are.
+    outside: Cell<usize>,
+}
+
+/// That somebody rests where it is, since its connection is more than can be watched from here; until it is dropped.
+pub(crate) struct Outside<'a>(&'a Lounge);
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        self.0.outside.set(self.0.outside.get() - 1);
+    }
 }
 
 impl Lounge {
@@ -65,7 +82,8 @@ impl Lounge {
     /// # Errors
     /// The kernel gives no event queue.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { guests: RefCell::default(), queue: RefCell::new(Poll::new()?), is_open: Cell::new(false) })
+        let (guests, queue) = (RefCell::default(), RefCell::new(Poll::new()?));
+        Ok(Self { guests, queue, is_open: Cell::new(false), outside: Cell::new(0) })
     }
 
     /// Whether connections may wait here.
@@ -73,9 +91,15 @@ impl Lounge {
         self.is_open.get()
     }
 
-    /// How many wait.
+    /// How many rest, here or where they are.
     pub(crate) fn len(&self) -> usize {
-        self.guests.borrow().len()
+        self.guests.borrow().len() + self.outside.get()
+    }
+
+    /// Counts one that rests where it is.
+    pub(crate) fn count(&self) -> Outside<'_> {
+        self.outside.set(self.outside.get() + 1);
+        Outside(self)
     }
 
     /// Takes a connection in. Where the kernel cannot watch one more it is closed, as an idle one may be at any time (RFC 9112 9.5).
@@ -102,9 +126,9 @@ impl Lounge {
                 return Ok(());
             }
             for event in &events {
-                let Some(Guest { resting, place, .. }) = self.leave(event.token().0) else { continue };
-                let worker = Rc::clone(worker);
-                tokio::task::spawn_local(async move { connection::resume(resting, place, worker).await });
+                if let Some(guest) = self.leave(event.token().0) {
+                    guest.serve(worker);
+                }
             }
         }
     }
@@ -117,19 +141,38 @@ impl Lounge {
         Some(guest)
     }
 
-    /// Closes those that have waited for so long.
-    pub(crate) fn sweep(&self, longest: Duration) {
+    /// Sends those away that have waited for so long.
+    pub(crate) fn sweep(&self, longest: Duration, worker: &Rc<Worker>) {
         let now = Moment::now();
-        self.guests.borrow_mut().retain(|_, guest| now.since(guest.since) < longest);
+        self.dismiss(|guest| now.since(guest.since) >= longest, worker);
     }
 
-    /// Closes all but those whose clients have said something meanwhile: the program stops.
+    /// Sends all away, or serves those whose clients have said something meanwhile: the program stops.
     pub(crate) fn close(&self, worker: &Rc<Worker>) {
         self.is_open.set(false);
         if let Err(error) = self.call(worker) {
             tracing::debug!(%error, "connections that rest are closed unseen");
         }
-        self.guests.take();
+        self.dismiss(|_| true, worker);
+    }
+
+    /// Sends some away. In HTTP/1 nothing is said; in HTTP/2 a client is told (RFC 9113 6.8), by whoever serves it.
+    fn dismiss(&self, is_meant: impl Fn(&Guest) -> bool, worker: &Rc<Worker>) {
+        let meant = |(key, guest): (usize, &Guest)| is_meant(guest).then_some(key);
+        let keys: Vec<usize> = self.guests.borrow().iter().filter_map(meant).collect();
+        for guest in keys.into_iter().filter_map(|key| self.leave(key)) {
+            if guest.resting.memory.is_some() {
+                guest.serve(worker);
+            }
+        }
+    }
+}
+
+impl Guest {
+    /// Has it served again.
+    fn serve(self, worker: &Rc<Worker>) {
+        let (Self { resting, place, .. }, worker) = (self, Rc::clone(worker));
+        tokio::task::spawn_local(async move { connection::resume(resting, place, worker).await });
     }
 }
 

@@ -18,7 +18,6 @@ use crate::access_log::Journal;
 use crate::clock::{Clock, TICK};
 use crate::desk::Desks;
 use crate::forward::lines::Lines;
-use crate::http1;
 use crate::http2::crew::Crew;
 use crate::listener::{self, Listeners};
 use crate::lounge::{self, Lounge};
@@ -151,7 +150,7 @@ async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
         if count.is_multiple_of(ticks_per_second) {
             worker.pool.sweep();
             worker.lines.sweep();
-            worker.lounge.sweep(worker.settings.limits.idle_timeout.saturating_sub(http1::SETTLE));
+            worker.lounge.sweep(worker.settings.limits.idle_timeout.saturating_sub(lounge::SETTLE), worker);
             worker.date.replace(now());
             worker.journal.iter().for_each(Journal::set_time);
         }

@@ -99,7 +99,7 @@ impl Attempt<'_> {
         };
         let transport = self.connect(Protocol::Http2).await?;
         let census = Rc::new(Census::new(false));
-        let carrier = Carrier::new(transport, Window::new(&worker.desks.buffers));
+        let carrier = Carrier::new(Rc::new(transport), Window::new(&worker.desks.buffers));
         let handshake = builder(&worker.settings.limits).handshake(Watched::new(carrier, Rc::clone(&census)));
         let made = self.upload.limit(handshake).await.map_err(|Elapsed| Error::ConnectTimeout)?;
         let (sender, connection) = made.map_err(|error| Error::Handshake(io::Error::other(error)))?;

@@ -15,6 +15,7 @@ use crate::connection::Client;
 use crate::desk::{Desk, Window};
 use crate::error::{Error, Fault};
 use crate::exchange::{Ended, Exchange, Hands};
+use crate::lounge::SETTLE;
 use crate::record::{Marks, Record};
 use crate::transport::{Transport, fill};
 use crate::worker::Worker;
@@ -30,9 +31,6 @@ const WARM: Duration = Duration::from_millis(100);
 
 /// With more connections than these on a worker, what they keep no longer fits into a core's cache, and sharing is cheaper.
 const WARM_CONNECTIONS: usize = 128;
-
-/// How long a connection rests where it is served, before it goes to where resting costs next to nothing.
-pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
 /// How a connection is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,25 +9,11 @@ use divisi_model::Moment;
 use h2::Reason;
 use tokio::sync::Notify;
 
-/// RFC 9113 6: frames by their numbers.
-const DATA: u8 = 0;
-const PRIORITY: u8 = 2;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
+use super::PREFACE;
+use super::splitter::{Part, Splitter, flag, kind};
+
 /// All that nobody here knows, which is to be passed over (RFC 9113 5.5); what follows 9, CONTINUATION.
-const UNKNOWN: u8 = 10;
-
-/// RFC 9113 6.1: an empty frame that ends a body is as good as any.
-const END_STREAM: u8 = 1;
-
-/// RFC 9113 4.1.
-const HEADER: usize = 9;
-
-/// RFC 9113 3.4.
-const PREFACE: usize = 24;
+const UNKNOWN: u8 = kind::CONTINUATION + 1;
 
 /// Bytes sent for which one more WINDOW_UPDATE, PING and unknown frame are fair: about those of a small response. Clients measure the
 /// way with every response, some open the window by as much as they have read, and browsers say how urgent a request is in a frame
@@ -38,12 +24,12 @@ const BYTES_PER_ANSWER: usize = 64;
 const fn allowed(kind: u8) -> Option<u32> {
     match kind {
         // Those with content are bounded by windows.
-        DATA => Some(1000),
-        PRIORITY | WINDOW_UPDATE | UNKNOWN => Some(1000),
-        RST_STREAM => Some(200),
-        SETTINGS => Some(50),
-        PING => Some(100),
-        GOAWAY => Some(10),
+        kind::DATA => Some(1000),
+        kind::PRIORITY | kind::WINDOW_UPDATE | UNKNOWN => Some(1000),
+        kind::RST_STREAM => Some(200),
+        kind::SETTINGS => Some(50),
+        kind::PING => Some(100),
+        kind::GOAWAY => Some(10),
         _ => None,
     }
 }
@@ -51,7 +37,7 @@ const fn allowed(kind: u8) -> Option<u32> {
 /// What a peer has sent.
 #[derive(Debug)]
 pub(crate) struct Census {
-    place: RefCell<Place>,
+    frames: RefCell<Splitter>,
     /// How many frames of each kind may still come.
     left: [Cell<u32>; UNKNOWN as usize + 1],
     refilled: Cell<Moment>,
@@ -67,23 +53,13 @@ pub(crate) struct Census {
     sent: Cell<usize>,
 }
 
-/// Where in the stream of frames the bytes are that come next.
-#[derive(Debug)]
-struct Place {
-    header: [u8; HEADER],
-    /// How much of the header has come.
-    known: usize,
-    /// How much of the frame is still to come, or of the preface.
-    skip: usize,
-}
-
 impl Census {
     /// For a peer that begins with the preface, or does not.
     pub(crate) fn new(preface: bool) -> Self {
         let left = std::array::from_fn(|kind| Cell::new(allowed(kind as u8).unwrap_or(0)));
-        let skip = if preface { PREFACE } else { 0 };
+        let before = if preface { PREFACE.len() } else { 0 };
         Self {
-            place: RefCell::new(Place { header: [0; HEADER], known: 0, skip }),
+            frames: RefCell::new(Splitter::behind(before)),
             left,
             refilled: Cell::new(Moment::now()),
             exceeded: Cell::new(false),
@@ -107,32 +83,21 @@ impl Census {
 
     /// Counts the frames in what has just come.
     pub(crate) fn read(&self, mut bytes: &[u8]) {
-        let place = &mut *self.place.borrow_mut();
-        while !bytes.is_empty() {
-            if place.skip > 0 {
-                let skipped = place.skip.min(bytes.len());
-                place.skip -= skipped;
-                bytes = &bytes[skipped..];
-                self.look_for_settings(place);
-                continue;
-            }
-            let count = bytes.len().min(HEADER - place.known);
-            place.header[place.known..place.known + count].copy_from_slice(&bytes[..count]);
-            place.known += count;
-            bytes = &bytes[count..];
-            if place.known == HEADER {
-                let [a, b, c, kind, flags, ..] = place.header;
-                place.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                place.known = 0;
+        let frames = &mut *self.frames.borrow_mut();
+        while let Some(part) = frames.next(&mut bytes) {
+            if let Part::Head(head) = part {
                 // RFC 9113 3.4: the preface ends with settings, be they empty.
-                if self.first.replace(false) && kind != SETTINGS {
+                if self.first.replace(false) && head.kind != kind::SETTINGS {
                     self.is_misled.set(true);
                     self.exceeded.set(true);
                 }
-                if kind != DATA || place.skip == 0 && flags & END_STREAM == 0 {
-                    self.count(kind);
+                // RFC 9113 6.1: an empty frame that ends a body is as good as any.
+                if head.kind != kind::DATA || head.length == 0 && head.flags & flag::END_STREAM == 0 {
+                    self.count(head.kind);
                 }
-                self.look_for_settings(place);
+            }
+            if frames.is_between() && !self.first.get() {
+                self.settle();
             }
         }
     }
@@ -152,17 +117,11 @@ impl Census {
         }
     }
 
-    fn look_for_settings(&self, place: &Place) {
-        if place.skip == 0 && !self.first.get() {
-            self.settle();
-        }
-    }
-
     /// Notes that so many bytes went to the peer.
     pub(crate) fn wrote(&self, bytes: usize) {
         let sent = self.sent.get() + bytes;
         self.sent.set(sent % BYTES_PER_ANSWER);
-        for kind in [WINDOW_UPDATE, PING, UNKNOWN] {
+        for kind in [kind::WINDOW_UPDATE, kind::PING, UNKNOWN] {
             let left = &self.left[usize::from(kind)];
             left.set(left.get().saturating_add((sent / BYTES_PER_ANSWER) as u32));
         }
@@ -197,11 +156,12 @@ impl Census {
 
 #[cfg(test)]
 mod tests {
+    use super::super::splitter::FrameHead;
     use super::*;
 
-    fn frame(kind: u8, length: usize) -> Vec<u8> {
-        let mut frame = vec![0, (length >> 8) as u8, length as u8, kind, 0, 0, 0, 0, 1];
-        frame.resize(HEADER + length, 0);
+    fn frame(kind: u8, length: u32) -> Vec<u8> {
+        let mut frame = FrameHead { length, kind, flags: 0, stream: 1 }.bytes().to_vec();
+        frame.resize(frame.len() + length as usize, 0);
         frame
     }
 
@@ -209,12 +169,12 @@ mod tests {
     fn what_is_beyond_the_allowance_is_noticed_however_it_is_cut() {
         for cut in [1, 7, 9, 1000] {
             let census = Census::new(true);
-            let mut bytes = vec![b'P'; PREFACE];
-            bytes.extend(frame(SETTINGS, 0));
-            (0..100).for_each(|_| bytes.extend(frame(PING, 8)));
+            let mut bytes = PREFACE.to_vec();
+            bytes.extend(frame(kind::SETTINGS, 0));
+            (0..100).for_each(|_| bytes.extend(frame(kind::PING, 8)));
             bytes.chunks(cut).for_each(|part| census.read(part));
             assert!(!census.is_exceeded());
-            census.read(&frame(PING, 8));
+            census.read(&frame(kind::PING, 8));
             assert!(census.is_exceeded(), "cut at {cut}");
         }
     }
@@ -223,8 +183,8 @@ mod tests {
     async fn settings_have_come_with_the_last_byte_of_the_first_frame() {
         for length in [0, 12] {
             let census = Census::new(true);
-            let mut bytes = vec![b'P'; PREFACE];
-            bytes.extend(frame(SETTINGS, length));
+            let mut bytes = PREFACE.to_vec();
+            bytes.extend(frame(kind::SETTINGS, length));
             let (last, before) = bytes.split_last().expect("bytes");
             let mut settled = std::pin::pin!(census.settled());
             for byte in before {
@@ -247,17 +207,17 @@ mod tests {
     #[test]
     fn data_is_free_and_nothing_at_all_is_not() {
         let census = Census::new(false);
-        census.read(&frame(SETTINGS, 0));
-        (0..5000).for_each(|_| census.read(&frame(DATA, 1)));
+        census.read(&frame(kind::SETTINGS, 0));
+        (0..5000).for_each(|_| census.read(&frame(kind::DATA, 1)));
         assert!(!census.is_exceeded());
-        (0..=1000).for_each(|_| census.read(&frame(DATA, 0)));
+        (0..=1000).for_each(|_| census.read(&frame(kind::DATA, 0)));
         assert!(census.is_exceeded());
     }
 
     #[test]
     fn frames_that_nobody_knows_have_one_allowance_together() {
         let census = Census::new(false);
-        census.read(&frame(SETTINGS, 0));
+        census.read(&frame(kind::SETTINGS, 0));
         (0..1000).for_each(|number| census.read(&frame(UNKNOWN + (number % 200) as u8, 8)));
         assert!(!census.is_exceeded());
         census.read(&frame(0xff, 8));
@@ -267,11 +227,11 @@ mod tests {
     #[test]
     fn who_is_sent_much_may_open_windows_often() {
         let census = Census::new(false);
-        census.read(&frame(SETTINGS, 0));
+        census.read(&frame(kind::SETTINGS, 0));
         census.wrote(10_000 * BYTES_PER_ANSWER);
-        (0..11_000).for_each(|_| census.read(&frame(WINDOW_UPDATE, 4)));
+        (0..11_000).for_each(|_| census.read(&frame(kind::WINDOW_UPDATE, 4)));
         assert!(!census.is_exceeded());
-        census.read(&frame(WINDOW_UPDATE, 4));
+        census.read(&frame(kind::WINDOW_UPDATE, 4));
         assert!(census.is_exceeded());
     }
 }

@@ -15,13 +15,17 @@
 //! | [`websocket`] | the handshake that HTTP/2 does not have |
 //! | [`crew`] | the tasks that serve streams |
 //! | [`census`], [`watched`] | how many frames of which kind a peer may send |
+//! | [`rest`] | what becomes of all this while nobody asks |
+//! | [`splitter`] | where frames begin and end, for those two |
 
 mod answer;
 pub(crate) mod census;
 pub(crate) mod crew;
 pub(crate) mod grpc;
 pub(crate) mod outlet;
+mod rest;
 pub(crate) mod spelling;
+mod splitter;
 pub(crate) mod stream;
 pub(crate) mod watched;
 pub(crate) mod websocket;
@@ -46,6 +50,7 @@ use crate::desk::{self, Desk, Window};
 use crate::error::{Error, Fault};
 use crate::exchange::{Ended, Exchange, Hands};
 use crate::identity::Identity;
+use crate::lounge::SETTLE;
 use crate::record::{Marks, Record};
 use crate::settings::Limits;
 use crate::transport::carrier::Carrier;
@@ -54,8 +59,10 @@ use crate::worker::Worker;
 use answer::Http2Answer;
 use census::Census;
 use outlet::{Budget, Outlet, Parcel, Recipient};
+use rest::Wire;
 use stream::Frames;
-use watched::Watched;
+
+pub(crate) use rest::Memory;
 
 /// What every client of HTTP/2 with prior knowledge says first (RFC 9113 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -88,6 +95,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// What the streams of one connection share.
 struct Shared {
     identity: Identity,
+    /// Bounds what comes from the client while there is no stream.
+    timer: Timer,
     worker: Rc<Worker>,
     /// Streams that are open.
     open: Cell<u32>,
@@ -99,42 +108,65 @@ struct Shared {
     budget: Budget,
 }
 
-/// Serves a client whose first bytes are in `window`, until one of the two sides has had enough.
-pub(crate) async fn serve(client: Client, window: Window, worker: Rc<Worker>) {
-    let Client { transport, identity, timer } = client;
-    let census = Rc::new(Census::new(true));
-    let carrier = Watched::new(Carrier::new(transport, window), Rc::clone(&census));
-    // On the heap, and only as long as it lasts: its state is larger than that of the connection.
-    let Some(mut connection) = Box::pin(shake_hands(carrier, &timer, &worker.settings.limits)).await else { return };
-    let now = Moment::now();
-    let shared = Rc::new(Shared {
-        identity,
-        worker,
-        open: Cell::new(0),
-        rested: Cell::new(now),
-        given_up: Cell::new(0),
-        given_up_at: Cell::new(now),
-        budget: Budget::new(),
-    });
-    let reason = accept(&mut connection, &shared, &census, &timer).await;
-    match reason {
-        Some(Reason::NO_ERROR) => connection.graceful_shutdown(),
-        Some(reason) => connection.abrupt_shutdown(reason),
-        None => return,
-    }
-    loop {
-        timer.arm(FAREWELL);
-        let over = timer.limit(drained(&mut connection, &census)).await.is_ok();
-        // Streams that are open go on to their end; after a word of blame there are none.
-        if over || reason != Some(Reason::NO_ERROR) || shared.open.get() == 0 {
-            return;
-        }
-    }
+/// How a connection is left.
+enum Parting {
+    /// The client is gone.
+    Gone,
+    /// The client is told that it is over, and why.
+    Dismissed(Reason),
+    /// Its client asks for nothing.
+    Rests,
 }
 
-async fn shake_hands(carrier: Watched, timer: &Timer, limits: &Limits) -> Option<Connection<Watched, Parcel>> {
+/// Serves a client whose first bytes are in `window`, or whose next ones if it has rested before, until one of the two sides has had
+/// enough. What is returned rests: nobody has asked for anything for [`SETTLE`].
+pub(crate) async fn serve(
+    client: Client,
+    window: Window,
+    memory: Option<Box<Memory>>,
+    worker: &Rc<Worker>,
+) -> Option<(Client, Box<Memory>)> {
+    let Client { transport, identity, timer } = client;
+    let transport = Rc::new(transport);
+    let carrier = Carrier::new(Rc::clone(&transport), window);
+    let is_new = memory.is_none();
+    let mut memory = memory.unwrap_or_default();
+    // On the heap, and only as long as it lasts: its state is larger than that of the connection.
+    let mut connection = match is_new {
+        true => Box::pin(shake_hands(&memory, carrier, &timer, &worker.settings.limits)).await?,
+        false => Box::pin(memory.resume(carrier, settings(&worker.settings.limits))).await?,
+    };
+    let shared = Rc::new(Shared {
+        identity,
+        timer,
+        worker: Rc::clone(worker),
+        open: Cell::new(0),
+        rested: Cell::new(memory.since()),
+        given_up: Cell::new(0),
+        given_up_at: Cell::new(memory.since()),
+        budget: Budget::new(),
+    });
+    match accept(&mut connection, &shared, &memory, is_new).await {
+        Parting::Gone => {}
+        Parting::Dismissed(reason) => dismiss(&mut connection, &shared, &memory.census, reason).await,
+        Parting::Rests => {
+            drop(connection);
+            let (transport, shared) = (Rc::into_inner(transport)?, Rc::into_inner(shared)?);
+            memory.rest(shared.rested.get());
+            return Some((Client { transport, identity: shared.identity, timer: shared.timer }, memory));
+        }
+    }
+    None
+}
+
+async fn shake_hands(
+    memory: &Memory,
+    carrier: Carrier,
+    timer: &Timer,
+    limits: &Limits,
+) -> Option<Connection<Wire, Parcel>> {
     timer.rest(limits.head_timeout);
-    timer.limit(settings(limits).handshake(carrier)).await.ok()?.ok()
+    timer.limit(memory.begin(carrier, settings(limits))).await.ok()?.ok()
 }
 
 fn settings(limits: &Limits) -> Builder {
@@ -150,35 +182,55 @@ fn settings(limits: &Limits) -> Builder {
     builder
 }
 
-/// Begins an exchange for each stream that the client opens. Ends with what the client is to be told before the end; None where
-/// there is nobody left to be told.
+/// Begins an exchange for each stream that the client opens.
 async fn accept(
-    connection: &mut Connection<Watched, Parcel>,
+    connection: &mut Connection<Wire, Parcel>,
     shared: &Rc<Shared>,
-    census: &Census,
-    timer: &Timer,
-) -> Option<Reason> {
-    let worker = &shared.worker;
+    memory: &Memory,
+    is_new: bool,
+) -> Parting {
+    let Shared { worker, timer, .. } = &**shared;
+    let limits = &worker.settings.limits;
     // Who has asked for nothing yet has no longer than for the head of a first request.
-    let mut patience = worker.settings.limits.head_timeout;
-    timer.rest(patience);
+    let mut patience = if is_new { limits.head_timeout } else { limits.idle_timeout };
+    timer.rest(SETTLE.min(patience.saturating_sub(shared.rested())));
     loop {
-        match timer.limit(next(connection, shared, census)).await {
+        match timer.limit(next(connection, shared, &memory.census)).await {
             Ok(Ok((request, respond))) => {
                 shared.open.set(shared.open.get() + 1);
                 worker.crew.serve(Box::new(Job { shared: Rc::clone(shared), request, respond }), worker);
-                patience = worker.settings.limits.idle_timeout;
+                patience = limits.idle_timeout;
                 timer.rest(patience);
             }
-            Ok(Err(reason)) => return reason,
-            Err(Elapsed) if worker.clock.is_stopping() => return Some(Reason::NO_ERROR),
+            Ok(Err(parting)) => return parting,
+            Err(Elapsed) if worker.clock.is_stopping() => return Parting::Dismissed(Reason::NO_ERROR),
+            Err(Elapsed) if shared.open.get() > 0 => timer.rest(patience),
             Err(Elapsed) => {
-                let rested = Moment::now().since(shared.rested.get());
-                if shared.open.get() == 0 && rested >= patience {
-                    return Some(Reason::NO_ERROR);
+                let rested = shared.rested();
+                if rested >= patience {
+                    return Parting::Dismissed(Reason::NO_ERROR);
                 }
-                timer.rest(patience.saturating_sub(if shared.open.get() == 0 { rested } else { Duration::ZERO }));
+                if rested >= SETTLE && !connection.has_streams() && memory.is_complete() {
+                    return Parting::Rests;
+                }
+                timer.rest(patience.saturating_sub(rested));
             }
+        }
+    }
+}
+
+/// Tells the client that it is over, and lets what goes on come to its end.
+async fn dismiss(connection: &mut Connection<Wire, Parcel>, shared: &Shared, census: &Census, reason: Reason) {
+    match reason {
+        Reason::NO_ERROR => connection.graceful_shutdown(),
+        reason => connection.abrupt_shutdown(reason),
+    }
+    loop {
+        shared.timer.arm(FAREWELL);
+        let over = shared.timer.limit(drained(connection, census)).await.is_ok();
+        // Streams that are open go on to their end; after a word of blame there are none.
+        if over || reason != Reason::NO_ERROR || shared.open.get() == 0 {
+            return;
         }
     }
 }
@@ -186,24 +238,24 @@ async fn accept(
 /// The next stream.
 ///
 /// # Errors
-/// There will be none; what the client is to be told, if it is there to be told.
+/// There will be none.
 async fn next(
-    connection: &mut Connection<Watched, Parcel>,
+    connection: &mut Connection<Wire, Parcel>,
     shared: &Shared,
     census: &Census,
-) -> Result<(Request<RecvStream>, SendResponse<Parcel>), Option<Reason>> {
+) -> Result<(Request<RecvStream>, SendResponse<Parcel>), Parting> {
     poll_fn(|context| {
         let accepted = connection.poll_accept(context);
         if census.is_exceeded() || shared.given_up.get() > GIVEN_UP {
-            return Poll::Ready(Err(Some(census.blame())));
+            return Poll::Ready(Err(Parting::Dismissed(census.blame())));
         }
-        accepted.map(|accepted| accepted.and_then(Result::ok).ok_or(None))
+        accepted.map(|accepted| accepted.and_then(Result::ok).ok_or(Parting::Gone))
     })
     .await
 }
 
 /// Carries what still goes on to its end. What the client begins now is not begun.
-async fn drained(connection: &mut Connection<Watched, Parcel>, census: &Census) {
+async fn drained(connection: &mut Connection<Wire, Parcel>, census: &Census) {
     poll_fn(|context| {
         while let Poll::Ready(accepted) = connection.poll_accept(context) {
             match accepted {
@@ -247,12 +299,21 @@ struct Place(Rc<Shared>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-        self.0.rested.set(self.0.worker.clock.moment());
+        let Shared { open, rested, timer, worker, .. } = &*self.0;
+        open.set(open.get() - 1);
+        rested.set(worker.clock.moment());
+        if open.get() == 0 {
+            timer.rest(SETTLE.min(worker.settings.limits.idle_timeout));
+        }
     }
 }
 
 impl Shared {
+    /// For how long there has been no stream, where there is none.
+    fn rested(&self) -> Duration {
+        Moment::now().since(self.rested.get())
+    }
+
     /// A request that is given up has cost a replica something and the client nothing (CVE-2023-44487).
     fn note_given_up(&self) {
         let now = Moment::now();

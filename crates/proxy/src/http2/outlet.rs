@@ -49,6 +49,13 @@ pub(crate) struct Parcel {
     _place: Option<OwnedSemaphorePermit>,
 }
 
+impl Parcel {
+    /// Bytes that have no place in any budget.
+    pub(super) fn of(bytes: impl Into<Bytes>) -> Self {
+        Self { bytes: bytes.into(), _place: None }
+    }
+}
+
 impl Buf for Parcel {
     fn remaining(&self) -> usize {
         self.bytes.remaining()

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,12 +16,13 @@ use crate::desk::Window;
 /// for a few bytes. So what comes is read into a buffer of the worker's, and only that is copied.
 #[derive(Debug)]
 pub(crate) struct Carrier {
-    transport: Transport,
+    /// Outlives those who read frames.
+    transport: Rc<Transport>,
     window: Window,
 }
 
 impl Carrier {
-    pub(crate) fn new(transport: Transport, window: Window) -> Self {
+    pub(crate) fn new(transport: Rc<Transport>, window: Window) -> Self {
         Self { transport, window }
     }
 

@@ -7,6 +7,7 @@
 //! | [`starting`], [`frames`], [`streams`], [`definitions`], [`codes`], [`semantics`] | RFC 9113, sections 3 to 8 |
 //! | [`hpack`] | RFC 7541 |
 //! | [`downgrade`], [`answers`] | what a replica must and must not see of it, and what becomes of its answers |
+//! | [`resting`] | clients that ask for nothing for a while |
 //! | [`random`] | frames that nobody would think of |
 //! | [`case`], [`stage`] | what a case is, and what it is played against |
 //!
@@ -24,6 +25,7 @@ mod generic;
 mod hpack;
 mod known;
 mod random;
+mod resting;
 mod semantics;
 mod stage;
 mod starting;

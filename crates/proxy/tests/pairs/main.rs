@@ -22,6 +22,7 @@ mod many;
 mod proof;
 mod refused;
 mod replica;
+mod resting;
 mod seal;
 mod slow;
 mod stage;
@@ -74,6 +75,7 @@ pairs! {
         websocket { echoes comes_first half_closes is_refused is_cut_when_the_drain_is_over }
         stop { finishes_what_is_open }
         fields { forwarded hop_by_hop }
+        resting { between_requests }
     }
     http1_to_http: Http1 => Http;
     http1_to_https: Http1 => Https;
