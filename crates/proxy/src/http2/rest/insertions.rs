@@ -30,7 +30,12 @@ impl Insertions {
     /// # Errors
     /// There are too many by now, the table is made smaller or larger, or it is no head at all. What is here is not to be used then.
     pub(super) fn note(&mut self, mut block: &[u8]) -> Result<(), Unrepeatable> {
-        while !block.is_empty() {
+        while let Some((first, rest)) = block.split_first() {
+            // RFC 7541 6.1: a field that stands in a table, as most do, and near its beginning, is one byte.
+            if (0x80..0xff).contains(first) {
+                block = rest;
+                continue;
+            }
             match take(&mut block).ok_or(Unrepeatable)? {
                 (Effect::None, _) => {}
                 // RFC 7541 4.2: only to be said at the beginning of a head, and so not in the middle of many at once.

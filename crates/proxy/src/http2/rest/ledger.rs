@@ -91,8 +91,11 @@ impl Ledger {
 
     /// Notes that we have said the first so many bytes of `parts`.
     pub(super) fn say(&mut self, parts: &[IoSlice<'_>], mut bytes: usize) {
-        let Self { said, facts, .. } = self;
-        self.is_behind = false;
+        let Self { said, facts, is_behind, .. } = self;
+        *is_behind = false;
+        if facts.is_lost {
+            return;
+        }
         for part in parts {
             let part = &part[..part.len().min(bytes)];
             bytes -= part.len();
