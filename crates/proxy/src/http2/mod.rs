@@ -10,6 +10,7 @@
 //! | [`spelling`] | heads in the spelling of HTTP/1.1, so that they go through the same parser and rewriting, and back |
 //! | [`stream`] | bodies that come as frames |
 //! | [`outlet`] | bodies that go as frames, and what waits to be sent |
+//! | [`budget`] | how much may wait on one connection, and who is next |
 //! | [`answer`] | the response |
 //! | [`grpc`] | what divisi itself says to gRPC |
 //! | [`websocket`] | the handshake that HTTP/2 does not have |
@@ -17,6 +18,7 @@
 //! | [`census`], [`watched`] | how many frames of which kind a peer may send |
 
 mod answer;
+pub(crate) mod budget;
 pub(crate) mod census;
 pub(crate) mod crew;
 pub(crate) mod grpc;
@@ -52,8 +54,9 @@ use crate::transport::carrier::Carrier;
 use crate::worker::Worker;
 
 use answer::Http2Answer;
+use budget::Budget;
 use census::Census;
-use outlet::{Budget, Outlet, Parcel, Recipient};
+use outlet::{Outlet, Parcel, Recipient};
 use stream::Frames;
 use watched::Watched;
 
