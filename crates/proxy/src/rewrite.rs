@@ -142,8 +142,8 @@ pub(crate) fn delimits_itself(head: &ResponseHead, version: Version) -> bool {
 
 /// What the head of a response is said in.
 pub(crate) trait Head {
-    /// Begins it.
-    fn status(&mut self, status: u16, reason: &[u8]);
+    /// Begins it; about so many fields follow.
+    fn status(&mut self, status: u16, reason: &[u8], fields: usize);
 
     /// Adds a field.
     fn put(&mut self, name: &[u8], value: &[u8]);
@@ -159,7 +159,7 @@ pub(crate) trait Head {
 
 /// HTTP/1.1 (RFC 9112).
 impl Head for Vec<u8> {
-    fn status(&mut self, status: u16, reason: &[u8]) {
+    fn status(&mut self, status: u16, reason: &[u8], _: usize) {
         let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
         self.extend_from_slice(b"HTTP/1.1 ");
         self.extend_from_slice(&digits);
@@ -183,7 +183,9 @@ impl Head for Vec<u8> {
 
 /// Says the head of a final response that the client gets.
 pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut impl Head) {
-    out.status(head.status(), head.reason());
+    let own = [reply.replica.is_some(), reply.cookie.is_some(), reply.hsts.is_some(), !head.fields().has(Known::Date)];
+    let own = own.into_iter().filter(|is_said| *is_said).count();
+    out.status(head.status(), head.reason(), head.fields().len() + own);
     let chunked = coding(head, reply.version) == Coding::Chunked;
     for field in head.fields().iter() {
         match field.known {
@@ -234,7 +236,7 @@ pub(crate) fn connection(version: Version, keep_alive: bool, out: &mut impl Head
 
 /// Says an interim response (RFC 9110 15.2), or the 101 that ends HTTP on a connection.
 pub(crate) fn interim(head: &ResponseHead, out: &mut impl Head) {
-    out.status(head.status(), head.reason());
+    out.status(head.status(), head.reason(), head.fields().len());
     let switches = head.status() == 101;
     for field in head.fields().iter() {
         match field.known {

@@ -12,6 +12,7 @@
 //! | [`outlet`] | bodies that go as frames, and what waits to be sent |
 //! | [`budget`] | how much may wait on one connection, and who is next |
 //! | [`answer`] | the response |
+//! | [`said`] | its head, and values that many heads share |
 //! | [`grpc`] | what divisi itself says to gRPC |
 //! | [`websocket`] | the handshake that HTTP/2 does not have |
 //! | [`crew`] | the tasks that serve streams |
@@ -23,6 +24,7 @@ pub(crate) mod census;
 pub(crate) mod crew;
 pub(crate) mod grpc;
 pub(crate) mod outlet;
+pub(crate) mod said;
 pub(crate) mod spelling;
 pub(crate) mod stream;
 pub(crate) mod watched;
