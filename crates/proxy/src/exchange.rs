@@ -65,7 +65,7 @@ pub(crate) struct Hands<'a> {
 
 impl Exchange<'_> {
     /// Serves the request, whose body comes from `body`, whatever comes of it.
-    pub(crate) async fn run<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Ended {
+    pub(crate) async fn run<S: Source, A: Answer>(&mut self, body: &mut S, answer: &mut A) -> Ended {
         let mut record = Record::begin(self.worker, self.identity, self.request, self.marks);
         let mut body = Keeper::new(body, self.kept);
         let result = walk(&mut self.hands, self.request, self.begun, &mut body, answer, &mut record).await;
@@ -112,7 +112,7 @@ async fn walk<S: Source, A: Answer>(
         }
         answer.protect(search.passage.hsts.clone());
         // 4 to 6 rewrite, forward, tunnel
-        let attempt = Attempt {
+        let mut attempt = Attempt {
             worker,
             lease,
             request,

@@ -22,7 +22,7 @@ use crate::tunnel;
 use crate::worker::Worker;
 
 impl Attempt<'_> {
-    pub(super) async fn by_http1<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
+    pub(super) async fn by_http1<S: Source, A: Answer>(&mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
         let name = self.purpose();
         let pooled = self.pooled(name.as_deref());
         let reused = pooled.is_some();

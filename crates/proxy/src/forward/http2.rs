@@ -24,7 +24,7 @@ use crate::desk::Window;
 use crate::error::{Error, Fault};
 use crate::http2::census::Census;
 use crate::http2::outlet::{Outlet, Parcel, Recipient};
-use crate::http2::stream::Frames;
+use crate::http2::stream::{Frames, Stage};
 use crate::http2::watched::Watched;
 use crate::http2::{self, spelling, websocket};
 use crate::settings::Limits;
@@ -69,7 +69,7 @@ impl Sink for Upload<'_> {
 }
 
 impl Attempt<'_> {
-    pub(super) async fn by_http2<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
+    pub(super) async fn by_http2<S: Source, A: Answer>(&mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
         let connected = self.call().await;
         let (call, is_new) = connected.map_err(|error| Failed { error, reused: false })?;
         self.spell();
@@ -189,8 +189,8 @@ impl Attempt<'_> {
         let silence = self.worker.settings.limits.stream_timeout;
         let (timer, side, uncounted) = (self.upload, Fault::Upstream, Cell::new(0));
         let mut sink = Upload { outlet, to: Recipient::replica(timer, silence, self.worker.head_limits) };
-        let patience = Patience::Silence(silence);
-        let mut source = Frames::new(&mut stream, outlet, false, timer, patience, side, &uncounted);
+        let (patience, stage) = (Patience::Silence(silence), Stage::of(&stream, false));
+        let mut source = Frames::new(&mut stream, outlet, stage, timer, patience, side, &uncounted);
         tunnel::run(&mut source, &mut sink, body, answer, silence).await;
         outlet.leave(Reason::CANCEL);
     }
@@ -244,8 +244,8 @@ impl Back<'_> {
         }
         answer.begin(attempt.response, attempt.lease.replica(), uploaded.get());
         let patience = Patience::Silence(worker.settings.limits.stream_timeout);
-        let uncounted = Cell::new(0);
-        let mut body = Frames::new(&mut stream, self.outlet, false, reply, patience, Fault::Upstream, &uncounted);
+        let (uncounted, stage) = (Cell::new(0), Stage::of(&stream, false));
+        let mut body = Frames::new(&mut stream, self.outlet, stage, reply, patience, Fault::Upstream, &uncounted);
         body.look_ahead().await;
         pump(&mut body, answer).await?;
         Ok((Download::Complete, true))

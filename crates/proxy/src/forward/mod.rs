@@ -82,8 +82,8 @@ enum Download {
 }
 
 impl Attempt<'_> {
-    /// Sends the request to the replica and passes the response on.
-    pub(crate) async fn run<S: Source, A: Answer>(self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
+    /// Sends the request to the replica and passes the response on. By reference, here and below: an attempt is large to move.
+    pub(crate) async fn run<S: Source, A: Answer>(&mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
         match self.lease.replica().speech().scheme {
             Scheme::H2c | Scheme::H2 => self.by_http2(body, answer).await,
             // There is no gRPC but in HTTP/2.

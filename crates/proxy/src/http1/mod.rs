@@ -130,7 +130,7 @@ impl Client {
         let mut answer = self.answer(request, to_client, worker, reply, &begun, &marks);
         let hands = Hands { from_replica, response, to_replica, paths, upload: &self.timer, reply };
         let identity = &self.identity;
-        let exchange = Exchange { worker, identity, request, hands, kept, begun: &begun, marks: &marks };
+        let mut exchange = Exchange { worker, identity, request, hands, kept, begun: &begun, marks: &marks };
         match exchange.run(&mut body, &mut answer).await {
             Ended::Unanswered | Ended::Switched => return After::Close,
             Ended::BrokenOff if answer.ends_with_connection => return After::Reset,

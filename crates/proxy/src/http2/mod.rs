@@ -40,7 +40,7 @@ use divisi_model::Moment;
 use h2::ext::Protocol;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 
 use crate::answer::{Answer, Word};
 use crate::body::Patience;
@@ -59,7 +59,7 @@ use answer::Http2Answer;
 use budget::Budget;
 use census::Census;
 use outlet::{Outlet, Parcel, Recipient};
-use stream::Frames;
+use stream::{Frames, Stage};
 use watched::Watched;
 
 /// What every client of HTTP/2 with prior knowledge says first (RFC 9113 3.4).
@@ -230,12 +230,12 @@ pub(crate) struct Job {
 
 impl Job {
     /// Serves it.
-    async fn run(self: Box<Self>) {
-        let Self { shared, request, respond } = *self;
-        let place = Place(shared);
-        let outlet = Outlet::to_client(respond, place.0.budget.clone());
+    async fn run(mut self: Box<Self>) {
+        let place = Place(self.shared);
+        let outlet = Outlet::to_client(self.respond, place.0.budget.clone());
         let begun = Cell::new(false);
-        match exchange(&place.0, request, &outlet, &begun).await {
+        // The request stays in its box: it is large to move.
+        match exchange(&place.0, &mut self.request, &outlet, &begun).await {
             Ended::Answered => {}
             Ended::BrokenOff => outlet.reset(Reason::INTERNAL_ERROR),
             Ended::Switched => outlet.leave(Reason::CANCEL),
@@ -274,16 +274,17 @@ impl Shared {
 }
 
 /// One exchange, from a head of HTTP/2 to the record.
-async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet, begun: &Cell<bool>) -> Ended {
+async fn exchange(shared: &Shared, asked: &mut Request<RecvStream>, outlet: &Outlet, begun: &Cell<bool>) -> Ended {
     let worker = &*shared.worker;
-    let (asked, mut stream) = request.into_parts();
     // RFC 8441 4: a CONNECT that says for what is no CONNECT.
-    let is_tunnel = asked.method == Method::CONNECT && asked.extensions.get::<Protocol>().is_some();
+    let is_tunnel = asked.method() == Method::CONNECT && asked.extensions().get::<Protocol>().is_some();
     let key = is_tunnel.then(websocket::key);
     let mut desk = worker.desks.take(&worker.clock);
     let Desk { from_replica, request, response, to_client, to_replica, kept, paths, reply } = &mut *desk;
-    let spelled = spelling::request(&asked, !stream.is_end_stream(), key.as_deref(), worker.head_limits, to_client);
-    drop(asked);
+    let stage = Stage::of(asked.body(), is_tunnel);
+    let spelled = spelling::request(asked, stage != Stage::Over, key.as_deref(), worker.head_limits, to_client);
+    // Its memory is not needed any more, and the response may take its time.
+    *asked.headers_mut() = HeaderMap::new();
     let parsed = spelled.and_then(|()| request.parse(to_client, worker.head_limits));
     from_replica.read_at_most(shared.share());
     let marks = Marks::begin(to_client.len());
@@ -308,10 +309,11 @@ async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet
         return refuse(&Error::BadRequest(error), &unread, &mut answer, shared).await;
     }
     let patience = Patience::Rate { silence: limits.client_timeout, bytes_per_second: limits.min_body_rate, begun };
-    let mut body = Frames::new(&mut stream, outlet, is_tunnel, &upload, patience, Fault::Downstream, &marks.received);
+    let stream = asked.body_mut();
+    let mut body = Frames::new(stream, outlet, stage, &upload, patience, Fault::Downstream, &marks.received);
     body.look_ahead().await;
     let hands = Hands { from_replica, response, to_replica, paths, upload: &upload, reply };
-    let exchange = Exchange { worker, identity: &shared.identity, request, hands, kept, begun, marks: &marks };
+    let mut exchange = Exchange { worker, identity: &shared.identity, request, hands, kept, begun, marks: &marks };
     exchange.run(&mut body, &mut answer).await
 }
 

@@ -9,7 +9,6 @@ use divisi_http1::field::list;
 use divisi_http1::{HeadError, HeadLimits};
 use h2::ext::Protocol;
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
-use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use memchr::memchr;
@@ -24,14 +23,14 @@ const FIELDS: usize = 12;
 ///
 /// # Errors
 /// It says of its host one thing here and another there, or has more fields than may be.
-pub(crate) fn request(
-    asked: &Parts,
+pub(crate) fn request<B>(
+    asked: &Request<B>,
     has_body: bool,
     key: Option<&str>,
     limits: HeadLimits,
     out: &mut Vec<u8>,
 ) -> Result<(), HeadError> {
-    let Parts { uri, headers, .. } = asked;
+    let (uri, headers) = (asked.uri(), asked.headers());
     // Crumbs of a cookie count one by one: a byte each on the wire, many of them cost what they are joined to.
     if headers.len() > limits.fields {
         return Err(HeadError::TooManyFields);
@@ -39,7 +38,7 @@ pub(crate) fn request(
     if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
         return Err(HeadError::Target("the scheme is neither http nor https"));
     }
-    let method = if key.is_some() { &Method::GET } else { &asked.method };
+    let method = if key.is_some() { &Method::GET } else { asked.method() };
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     match uri.path_and_query() {
@@ -60,7 +59,7 @@ pub(crate) fn request(
         crumbs(headers, out);
     }
     if let Some(key) = key {
-        let protocol = asked.extensions.get::<Protocol>().map_or("", Protocol::as_str);
+        let protocol = asked.extensions().get::<Protocol>().map_or("", Protocol::as_str);
         put(out, b"Connection", b"Upgrade");
         put(out, b"Upgrade", protocol.as_bytes());
         put(out, b"Sec-WebSocket-Key", key.as_bytes());
