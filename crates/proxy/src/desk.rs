@@ -9,6 +9,7 @@ use std::rc::Rc;
 use divisi_http1::{Buffer, RequestHead, ResponseHead};
 
 use crate::clock::{Clock, Timer};
+use crate::rewrite::Introduction;
 use crate::route::Paths;
 
 /// What is read into. Larger ones save few system calls and cost cache.
@@ -125,6 +126,8 @@ pub(crate) struct Desk {
     pub(crate) kept: Vec<u8>,
     /// Where the request goes, and with which path.
     pub(crate) paths: Paths,
+    /// What the replica is told of the client.
+    pub(crate) introduction: Introduction,
     /// Bounds what comes from the replica.
     pub(crate) reply: Timer,
 }
@@ -139,6 +142,7 @@ impl Desk {
             to_replica: Vec::new(),
             kept: Vec::new(),
             paths: Paths::default(),
+            introduction: Introduction::default(),
             reply: Timer::new(clock),
         }
     }

@@ -21,6 +21,7 @@ use crate::forward::Attempt;
 use crate::identity::Identity;
 use crate::keep::Keeper;
 use crate::record::{Marks, Record};
+use crate::rewrite::Introduction;
 use crate::route::Paths;
 use crate::search::Search;
 use crate::worker::Worker;
@@ -57,6 +58,7 @@ pub(crate) struct Hands<'a> {
     pub(crate) response: &'a mut ResponseHead,
     pub(crate) to_replica: &'a mut Vec<u8>,
     pub(crate) paths: &'a mut Paths,
+    pub(crate) introduction: &'a mut Introduction,
     /// Bounds what goes to the replica.
     pub(crate) upload: &'a Timer,
     /// Bounds what comes from it.
@@ -120,6 +122,7 @@ async fn walk<S: Source, A: Answer>(
             buffer: &mut *hands.from_replica,
             response: &mut *hands.response,
             pending: &mut *hands.to_replica,
+            introduction: &mut *hands.introduction,
             upload: hands.upload,
             reply: hands.reply,
             begun,

@@ -33,7 +33,7 @@ use crate::error::{Error, Fault};
 use crate::http2::grpc;
 use crate::identity::Identity;
 use crate::record::Marks;
-use crate::rewrite::{self, Via};
+use crate::rewrite::{self, Introduction, Via};
 use crate::worker::Worker;
 
 /// Interim responses (RFC 9110 15.2) that one request may bring: each buys time, and time must end.
@@ -50,6 +50,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) response: &'a mut ResponseHead,
     /// What waits to be written to the replica.
     pub(crate) pending: &'a mut Vec<u8>,
+    pub(crate) introduction: &'a mut Introduction,
     /// Bounds what goes to the replica.
     pub(crate) upload: &'a Timer,
     /// Bounds what comes from it.
@@ -96,7 +97,7 @@ impl Attempt<'_> {
     fn spell(&mut self) {
         self.pending.clear();
         let via = Via { replica: self.lease.replica().authority(), path: self.path, hides_host: self.hides_host };
-        rewrite::request(self.request, self.identity, via, self.pending);
+        rewrite::request(self.request, self.identity, via, self.introduction, self.pending);
     }
 
     /// How long a response may take to begin. A call of gRPC may stream for long before it is answered, and says itself for how long.

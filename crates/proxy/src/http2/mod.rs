@@ -280,7 +280,7 @@ async fn exchange(shared: &Shared, asked: &mut Request<RecvStream>, outlet: &Out
     let is_tunnel = asked.method() == Method::CONNECT && asked.extensions().get::<Protocol>().is_some();
     let key = is_tunnel.then(websocket::key);
     let mut desk = worker.desks.take(&worker.clock);
-    let Desk { from_replica, request, response, to_client, to_replica, kept, paths, reply } = &mut *desk;
+    let Desk { from_replica, request, response, to_client, to_replica, kept, paths, introduction, reply } = &mut *desk;
     let stage = Stage::of(asked.body(), is_tunnel);
     let spelled = spelling::request(asked, stage != Stage::Over, key.as_deref(), worker.head_limits, to_client);
     // Its memory is not needed any more, and the response may take its time.
@@ -312,7 +312,7 @@ async fn exchange(shared: &Shared, asked: &mut Request<RecvStream>, outlet: &Out
     let stream = asked.body_mut();
     let mut body = Frames::new(stream, outlet, stage, &upload, patience, Fault::Downstream, &marks.received);
     body.look_ahead().await;
-    let hands = Hands { from_replica, response, to_replica, paths, upload: &upload, reply };
+    let hands = Hands { from_replica, response, to_replica, paths, introduction, upload: &upload, reply };
     let mut exchange = Exchange { worker, identity: &shared.identity, request, hands, kept, begun, marks: &marks };
     exchange.run(&mut body, &mut answer).await
 }
