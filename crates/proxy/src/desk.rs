@@ -130,6 +130,8 @@ pub(crate) struct Desk {
     pub(crate) introduction: Introduction,
     /// Bounds what comes from the replica.
     pub(crate) reply: Timer,
+    /// Bounds what goes to it, where the client's connection has no timer for one request alone.
+    pub(crate) upload: Timer,
 }
 
 impl Desk {
@@ -144,6 +146,7 @@ impl Desk {
             paths: Paths::default(),
             introduction: Introduction::default(),
             reply: Timer::new(clock),
+            upload: Timer::new(clock),
         }
     }
 

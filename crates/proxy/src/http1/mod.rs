@@ -124,7 +124,8 @@ impl Client {
 
     /// Serves the request in `desk`, whose head was so many bytes long. In `window` lies what the client has sent behind it.
     async fn serve(&self, window: &mut Window, desk: &mut Desk, worker: &Worker, length: usize) -> After {
-        let Desk { from_replica, request, response, to_client, to_replica, kept, paths, introduction, reply } = desk;
+        let Desk { from_replica, request, response, to_client, to_replica, kept, paths, introduction, reply, .. } =
+            desk;
         let (begun, marks) = (Cell::new(false), Marks::begin(length));
         let mut body = self.body(request, window, worker, &begun, &marks);
         let mut answer = self.answer(request, to_client, worker, reply, &begun, &marks);

@@ -280,7 +280,8 @@ async fn exchange(shared: &Shared, asked: &mut Request<RecvStream>, outlet: &Out
     let is_tunnel = asked.method() == Method::CONNECT && asked.extensions().get::<Protocol>().is_some();
     let key = is_tunnel.then(websocket::key);
     let mut desk = worker.desks.take(&worker.clock);
-    let Desk { from_replica, request, response, to_client, to_replica, kept, paths, introduction, reply } = &mut *desk;
+    let Desk { from_replica, request, response, to_client, to_replica, kept, paths, introduction, reply, upload } =
+        &mut *desk;
     let stage = Stage::of(asked.body(), is_tunnel);
     let spelled = spelling::request(asked, stage != Stage::Over, key.as_deref(), worker.head_limits, to_client);
     // Its memory is not needed any more, and the response may take its time.
@@ -291,7 +292,6 @@ async fn exchange(shared: &Shared, asked: &mut Request<RecvStream>, outlet: &Out
     let unread = if parsed.is_ok() { Vec::new() } else { std::mem::take(to_client) };
     desk::empty(to_client);
     let limits = &worker.settings.limits;
-    let upload = Timer::new(&worker.clock);
     let recipient = Recipient::client(reply, limits, worker.head_limits);
     let mut answer = Http2Answer {
         outlet,
@@ -310,9 +310,9 @@ async fn exchange(shared: &Shared, asked: &mut Request<RecvStream>, outlet: &Out
     }
     let patience = Patience::Rate { silence: limits.client_timeout, bytes_per_second: limits.min_body_rate, begun };
     let stream = asked.body_mut();
-    let mut body = Frames::new(stream, outlet, stage, &upload, patience, Fault::Downstream, &marks.received);
+    let mut body = Frames::new(stream, outlet, stage, upload, patience, Fault::Downstream, &marks.received);
     body.look_ahead().await;
-    let hands = Hands { from_replica, response, to_replica, paths, introduction, upload: &upload, reply };
+    let hands = Hands { from_replica, response, to_replica, paths, introduction, upload, reply };
     let mut exchange = Exchange { worker, identity: &shared.identity, request, hands, kept, begun, marks: &marks };
     exchange.run(&mut body, &mut answer).await
 }

@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -155,6 +155,9 @@ impl Outlet {
     /// Sends what the peer takes of a piece of a body (RFC 9113 5.2), and keeps the rest for [`catch_up`](Self::catch_up).
     pub(crate) fn send(&self, to: Recipient<'_>, piece: Piece<'_>) -> Result<(), Error> {
         let end = End::of(piece, to)?;
+        if end.is_some() {
+            self.ask_for_no_news();
+        }
         let mut data = piece.data;
         while !data.is_empty() {
             let wanted = data.len().min(AT_A_TIME);
@@ -170,6 +173,12 @@ impl Outlet {
             self.hand_over(to, Bytes::copy_from_slice(now), Some(place), ends)?;
         }
         self.end(to, end, piece.data.is_empty())
+    }
+
+    /// Nobody is to be woken for what happens to the stream while its last piece is sent. We would be, by the room that we ask for
+    /// ourselves, and find nothing to do. Who waits for anything after that says so anew.
+    fn ask_for_no_news(&self) {
+        let _ = self.poll_left(&mut Context::from_waker(Waker::noop()));
     }
 
     /// How much waits for the peer.
