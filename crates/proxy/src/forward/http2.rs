@@ -77,7 +77,7 @@ impl Attempt<'_> {
         body.keep(true);
         match self.converse(&call, body, answer).await {
             Ok(()) => {
-                self.marks.ended.set(Some(Moment::now()));
+                self.marks.note_end();
                 Ok(())
             }
             Err(error) => {
@@ -143,6 +143,7 @@ impl Attempt<'_> {
     async fn converse<S: Source, A: Answer>(&mut self, call: &Call, body: &mut S, answer: &mut A) -> Result<(), Error> {
         let Sent { outlet, response, is_all } = self.send(call, body).await?;
         let (worker, reply, begun, patience) = (self.worker, self.reply, self.begun, self.patience());
+        let marks = self.marks;
         let uploaded = Cell::new(false);
         let to = Recipient::replica(self.upload, patience, worker.head_limits);
         let mut sink = Upload { outlet: &outlet, to };
@@ -160,7 +161,7 @@ impl Attempt<'_> {
             });
             let download = pin!(back.pass_on(self, &uploaded, answer));
             reply.arm(worker.settings.limits.stream_timeout);
-            duplex(upload, download, &uploaded, || reply.arm(patience)).await
+            duplex(upload, download, &uploaded, marks, || reply.arm(patience)).await
         };
         match ended {
             Ok(Download::Complete) => {}
@@ -232,7 +233,7 @@ impl Back<'_> {
             }
         };
         let now = Moment::now();
-        attempt.marks.first_byte.set(Some(now));
+        attempt.marks.note_head(now);
         judge(head.status().as_u16(), worker, attempt.lease, now);
         let switches = request.upgrade().filter(|_| head.status().is_success()).map(|_| websocket::accept_of(request));
         spelling::respell(&head, switches.as_deref(), attempt.pending);

@@ -144,11 +144,13 @@ async fn duplex(
     mut upload: Pin<&mut impl Future<Output = Result<Infallible, Error>>>,
     mut download: Pin<&mut impl Future<Output = Result<(Download, bool), Error>>>,
     uploaded: &Cell<bool>,
+    marks: &Marks,
     upload_failed: impl Fn(),
 ) -> Result<Download, Error> {
     let mut refused: Option<Error> = None;
     let mut through = false;
     poll_fn(|context| {
+        marks.note_wait();
         // Once the request is out, the response comes first: its end makes looking after the client unnecessary.
         for side in if uploaded.get() { [Side::Download, Side::Upload] } else { [Side::Upload, Side::Download] } {
             match side {
