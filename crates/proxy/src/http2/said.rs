@@ -73,7 +73,7 @@ fn unusual(name: &[u8], value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
 }
 
 /// Values of fields that were said of late. A replica says the same of most of its responses, and so do others of its kind: to
-/// share a value costs a third of what it costs to look at each of its bytes and to keep a copy.
+/// share a value costs less than to look at each of its bytes and to keep a copy.
 #[derive(Debug)]
 pub(crate) struct Values(RefCell<[Option<HeaderValue>; SHELVES]>);
 
