@@ -11,18 +11,15 @@ pub fn is_valid(authority: &[u8]) -> bool {
             None => false,
         },
         Some(_) => {
-            let end = authority.iter().position(|byte| *byte == b':').unwrap_or(authority.len());
-            is_name(&authority[..end]) && is_port(&authority[end..])
+            // A table, and one look at each byte, because every request is asked about its host.
+            let end = authority.iter().position(|byte| !NAME[usize::from(*byte)]).unwrap_or(authority.len());
+            end > 0 && is_port(&authority[end..])
         }
         None => false,
     }
 }
 
-fn is_name(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|byte| NAME[usize::from(*byte)])
-}
-
-/// The bytes of a name; a table, because every request is asked about them.
+/// The bytes of a name.
 const NAME: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;

@@ -20,6 +20,7 @@ pub enum Decoder {
 
 impl Decoder {
     /// A decoder for a body that has not begun.
+    #[inline]
     pub fn new(length: BodyLength) -> Self {
         match length {
             BodyLength::Chunked => Self::Chunked(Chunked::default()),
@@ -33,6 +34,7 @@ impl Decoder {
     ///
     /// # Errors
     /// Chunks that are none.
+    #[inline]
     pub fn decode(&mut self, window: &mut [u8]) -> Result<Decoded, BodyError> {
         match self {
             Self::Chunked(chunked) => chunked.decode(window),
@@ -46,6 +48,7 @@ impl Decoder {
     }
 
     /// Whether nothing is left to come. A body that ends with the connection never is.
+    #[inline]
     pub fn is_done(&self) -> bool {
         match self {
             Self::Chunked(chunked) => chunked.is_done(),
@@ -55,6 +58,7 @@ impl Decoder {
     }
 
     /// Whether the connection's end is the body's end, and not a body broken off.
+    #[inline]
     pub fn ends_with_connection(&self) -> bool {
         matches!(self, Self::UntilClose)
     }

@@ -19,36 +19,43 @@ impl Buffer {
     }
 
     /// What was read and not yet consumed.
+    #[inline]
     pub fn filled(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
     /// The same, to be decoded in place.
+    #[inline]
     pub fn filled_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[self.start..self.end]
     }
 
     /// A part of [`filled`](Self::filled).
+    #[inline]
     pub fn part(&self, range: Range<usize>) -> &[u8] {
         &self.filled()[range]
     }
 
     /// How many bytes wait.
+    #[inline]
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 
     /// Whether nothing waits.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// How many bytes it can hold.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.bytes.len()
     }
 
     /// Where the next bytes go. Empty only when the buffer is full; what waits is moved to the front where that makes room.
+    #[inline]
     pub fn space(&mut self) -> &mut [u8] {
         if self.end == self.bytes.len() && self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -59,11 +66,13 @@ impl Buffer {
     }
 
     /// Counts `read` bytes of [`space`](Self::space) as filled.
+    #[inline]
     pub fn advance(&mut self, read: usize) {
         self.end = (self.end + read).min(self.bytes.len());
     }
 
     /// Forgets the first `count` bytes.
+    #[inline]
     pub fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
         if self.start == self.end {
@@ -73,6 +82,7 @@ impl Buffer {
     }
 
     /// Forgets everything, the memory excepted.
+    #[inline]
     pub fn clear(&mut self) {
         self.start = 0;
         self.end = 0;

@@ -31,21 +31,17 @@ impl Framing {
     /// 3. both fields in one message: refused, which the RFC allows for and calls an attempt at smuggling.
     pub(crate) fn of(fields: &Fields) -> Result<Self, HeadError> {
         let mut framing = Self::default();
-        if !fields.has(Known::ContentLength) && !fields.has(Known::TransferEncoding) {
-            return Ok(framing);
-        }
-        for field in fields.iter() {
-            match field.known {
-                Known::ContentLength if framing.length.is_some() => {
-                    return Err(HeadError::Framing("more than one Content-Length"));
-                }
-                Known::ContentLength => framing.length = Some(content_length(field.value)?),
-                Known::TransferEncoding if framing.chunked || !field.value.eq_ignore_ascii_case(b"chunked") => {
-                    return Err(HeadError::Framing("a transfer coding other than chunked"));
-                }
-                Known::TransferEncoding => framing.chunked = true,
-                _ => {}
+        for field in fields.all(Known::ContentLength) {
+            if framing.length.is_some() {
+                return Err(HeadError::Framing("more than one Content-Length"));
             }
+            framing.length = Some(content_length(field.value)?);
+        }
+        for field in fields.all(Known::TransferEncoding) {
+            if framing.chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
+                return Err(HeadError::Framing("a transfer coding other than chunked"));
+            }
+            framing.chunked = true;
         }
         if framing.chunked && framing.length.is_some() {
             return Err(HeadError::Framing("both Content-Length and Transfer-Encoding"));
@@ -58,10 +54,16 @@ impl Framing {
 fn content_length(value: &[u8]) -> Result<u64, HeadError> {
     const REFUSED: HeadError = HeadError::Framing("invalid Content-Length");
     let canonical = value == b"0" || matches!(value.first(), Some(b'1'..=b'9'));
-    if !canonical || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
+    if !canonical || value.len() > 19 {
         return Err(REFUSED);
     }
-    let number = value.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    let mut number = 0u64;
+    for digit in value {
+        if !digit.is_ascii_digit() {
+            return Err(REFUSED);
+        }
+        number = number * 10 + u64::from(digit - b'0');
+    }
     if number > i64::MAX as u64 { Err(REFUSED) } else { Ok(number) }
 }
 

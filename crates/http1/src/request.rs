@@ -44,7 +44,7 @@ impl Connection {
             return Ok(connection);
         }
         let mut options = 0;
-        for field in fields.iter().filter(|field| field.known == Known::Connection) {
+        for field in fields.all(Known::Connection) {
             for option in list(field.value) {
                 options += 1;
                 match option {
@@ -120,7 +120,7 @@ impl RequestHead {
     /// RFC 9112 3.2: exactly one valid `Host` in HTTP/1.1, at most one in HTTP/1.0; and where the target names a host too,
     /// the same one, or a route chosen by one would be reached under the name of the other.
     fn check_host(&self) -> Result<(), HeadError> {
-        let mut hosts = self.fields.iter().filter(|field| field.known == Known::Host);
+        let mut hosts = self.fields.all(Known::Host);
         let host = hosts.next();
         if hosts.next().is_some() {
             return Err(HeadError::Host("more than one Host"));
@@ -149,46 +149,55 @@ impl RequestHead {
     }
 
     /// The method as it was spelled; methods are case-sensitive (RFC 9110 9.1).
+    #[inline]
     pub fn method(&self) -> &[u8] {
         self.fields.text(self.method)
     }
 
     /// The request target, taken apart.
+    #[inline]
     pub fn target(&self) -> Target<'_> {
         Target { authority: self.authority.map(|span| self.fields.text(span)), path: self.fields.text(self.path) }
     }
 
     /// The host and port the request is for; `None` where an HTTP/1.0 client names none.
+    #[inline]
     pub fn authority(&self) -> Option<&[u8]> {
         self.target().authority.or_else(|| self.fields.get(Known::Host).map(|field| field.value))
     }
 
     /// The field lines, in order.
+    #[inline]
     pub fn fields(&self) -> &Fields {
         &self.fields
     }
 
     /// The client's version.
+    #[inline]
     pub fn version(&self) -> Version {
         self.version
     }
 
     /// How the end of the body is found.
+    #[inline]
     pub fn body(&self) -> BodyLength {
         self.body
     }
 
     /// Whether the client waits for `100 Continue` before it sends its body.
+    #[inline]
     pub fn expects_continue(&self) -> bool {
         self.expects_continue
     }
 
     /// Whether `Connection` names fields to be removed, beyond the well-known ones.
+    #[inline]
     pub fn nominates_fields(&self) -> bool {
         self.connection.nominates
     }
 
     /// Whether the connection may serve another request after this one (RFC 9112 9.3).
+    #[inline]
     pub fn keeps_alive(&self) -> bool {
         match self.version {
             Version::Http11 => !self.connection.close,
@@ -208,11 +217,13 @@ impl RequestHead {
     }
 
     /// RFC 9110 9.2.2: sending it twice does what sending it once does.
+    #[inline]
     pub fn is_idempotent(&self) -> bool {
         matches!(self.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE")
     }
 
     /// The field of that meaning, if the head has one.
+    #[inline]
     pub fn field(&self, known: Known) -> Option<Field<'_>> {
         self.fields.get(known)
     }

@@ -79,36 +79,43 @@ impl ResponseHead {
     }
 
     /// The status code, from 100 to 999.
+    #[inline]
     pub fn status(&self) -> u16 {
         self.status
     }
 
     /// The reason phrase; often empty.
+    #[inline]
     pub fn reason(&self) -> &[u8] {
         self.fields.text(self.reason)
     }
 
     /// The field lines, in order.
+    #[inline]
     pub fn fields(&self) -> &Fields {
         &self.fields
     }
 
     /// How the end of the body is found.
+    #[inline]
     pub fn body(&self) -> BodyLength {
         self.body
     }
 
     /// Whether another response follows to the same request (RFC 9110 15.2); 101 is the last one.
+    #[inline]
     pub fn is_interim(&self) -> bool {
         matches!(self.status, 100 | 102..=199)
     }
 
     /// Whether `Connection` names fields to be removed, beyond the well-known ones.
+    #[inline]
     pub fn nominates_fields(&self) -> bool {
         self.connection.nominates
     }
 
     /// Whether the replica will take another request on this connection (RFC 9112 9.3).
+    #[inline]
     pub fn keeps_alive(&self) -> bool {
         let wants = match self.version {
             Version::Http11 => !self.connection.close,

@@ -17,21 +17,25 @@ impl Moment {
     /// The same moment as `instant`; one before the first is the first.
     pub fn of(instant: Instant) -> Self {
         static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        let age = instant.saturating_duration_since(*ORIGIN);
         // Wraps after 584 years.
-        Self(instant.saturating_duration_since(*ORIGIN).as_nanos() as u64)
+        Self(age.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(age.subsec_nanos())))
     }
 
     /// The moment so many nanoseconds after the first.
+    #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
     /// Nanoseconds since the first moment.
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
     /// The time since `earlier`; none if that is later.
+    #[inline]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

@@ -170,6 +170,7 @@ impl Replica {
     }
 
     /// Its name in tables of ours.
+    #[inline]
     pub fn id(&self) -> ReplicaId {
         self.id
     }
@@ -185,36 +186,43 @@ impl Replica {
     }
 
     /// What a client's cookie says to come back to it.
+    #[inline]
     pub fn token(&self) -> &str {
         &self.card.token
     }
 
     /// How it is spoken to.
+    #[inline]
     pub fn speech(&self) -> &Arc<Speech> {
         &self.card.speech
     }
 
     /// What its service keeps.
+    #[inline]
     pub fn state(&self) -> &Arc<State> {
         &self.state
     }
 
     /// Requests that it answered, and those at which it failed for good.
+    #[inline]
     pub fn meter(&self) -> &Meter {
         &self.meter
     }
 
     /// Where it listens.
+    #[inline]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Where it listens, as `ip:port`.
+    #[inline]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
     /// Whether it may get requests now.
+    #[inline]
     pub fn readiness(&self) -> Readiness {
         Readiness::from_u8(self.readiness.load(Ordering::SeqCst))
     }
@@ -238,6 +246,7 @@ impl Replica {
     }
 
     /// Whether it does its work, as far as its answers show.
+    #[inline]
     pub fn health(&self) -> Health {
         Health::from_u8(self.health.load(Ordering::SeqCst))
     }
@@ -269,6 +278,7 @@ impl Replica {
     }
 
     /// Whether what still goes on at it is to be cut off.
+    #[inline]
     pub fn is_cut(&self, now: Moment) -> bool {
         self.cut_at.load(Ordering::Relaxed) <= now.as_nanos()
     }
@@ -380,6 +390,7 @@ pub struct Lease {
 
 impl Lease {
     /// The replica that was picked.
+    #[inline]
     pub fn replica(&self) -> &Arc<Replica> {
         &self.replica
     }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use divisi_http1::{Buffer, RequestHead, ResponseHead};
 
 use crate::clock::{Clock, Timer};
+use crate::rewrite::Introduction;
 use crate::route::Paths;
 
 /// What is read into. Larger ones save few system calls and cost cache.
@@ -42,15 +43,18 @@ impl Window {
 
     /// Takes a large buffer, to be read into.
     pub(crate) fn open(&mut self) {
-        if self.buffer.capacity() < LARGE {
-            self.move_to(self.home.take());
+        match self.buffer.capacity() {
+            // Most windows are opened so: empty, and settled since they were.
+            0 => self.buffer = self.home.take(),
+            1..LARGE => self.move_to(self.home.take()),
+            _ => {}
         }
     }
 
     /// Gives the large buffer back, if what waits in it is little or nothing.
     pub(crate) fn settle(&mut self) {
         match self.buffer.len() {
-            0 => self.home.keep(std::mem::take(&mut self.buffer)),
+            0 if self.buffer.capacity() > 0 => self.home.keep(std::mem::take(&mut self.buffer)),
             1..=SMALL if self.buffer.capacity() > SMALL => self.move_to(Buffer::with_capacity(SMALL)),
             _ => {}
         }
@@ -122,8 +126,12 @@ pub(crate) struct Desk {
     pub(crate) kept: Vec<u8>,
     /// Where the request goes, and with which path.
     pub(crate) paths: Paths,
+    /// What the replica is told of the client.
+    pub(crate) introduction: Introduction,
     /// Bounds what comes from the replica.
     pub(crate) reply: Timer,
+    /// Bounds what goes to it, where the client's connection has no timer for one request alone.
+    pub(crate) upload: Timer,
 }
 
 impl Desk {
@@ -136,7 +144,9 @@ impl Desk {
             to_replica: Vec::new(),
             kept: Vec::new(),
             paths: Paths::default(),
+            introduction: Introduction::default(),
             reply: Timer::new(clock),
+            upload: Timer::new(clock),
         }
     }
 
@@ -181,11 +191,13 @@ impl Buffers {
     }
 }
 
+// A desk changes hands twice per request; its box is one pointer to move.
+type FreeDesks = Rc<RefCell<Vec<Box<Desk>>>>;
+
 /// The desks that nobody works at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Desks {
-    #[expect(clippy::vec_box, reason = "a desk changes hands twice per request; its box is one pointer to move")]
-    free: Rc<RefCell<Vec<Box<Desk>>>>,
+    free: FreeDesks,
     pub(crate) buffers: Buffers,
 }
 
@@ -194,7 +206,7 @@ impl Desks {
     pub(crate) fn take(&self, clock: &Rc<Clock>) -> Borrowed {
         let free = self.free.borrow_mut().pop();
         let desk = free.unwrap_or_else(|| Box::new(Desk::new(&self.buffers, clock)));
-        Borrowed { desk: Some(desk), home: self.clone() }
+        Borrowed { desk: Some(desk), home: Rc::clone(&self.free) }
     }
 
     /// Gives back the memory of half of those that wait: called when time has passed, so that a burst is forgotten.
@@ -213,7 +225,7 @@ impl Desks {
 pub(crate) struct Borrowed {
     /// Empty only while it is dropped.
     desk: Option<Box<Desk>>,
-    home: Desks,
+    home: FreeDesks,
 }
 
 impl Deref for Borrowed {
@@ -234,7 +246,7 @@ impl Drop for Borrowed {
     fn drop(&mut self) {
         if let Some(mut desk) = self.desk.take() {
             desk.clear();
-            let mut free = self.home.free.borrow_mut();
+            let mut free = self.home.borrow_mut();
             if free.len() < KEPT_DESKS {
                 free.push(desk);
             }

@@ -21,6 +21,7 @@ use crate::forward::Attempt;
 use crate::identity::Identity;
 use crate::keep::Keeper;
 use crate::record::{Marks, Record};
+use crate::rewrite::Introduction;
 use crate::route::Paths;
 use crate::search::Search;
 use crate::worker::Worker;
@@ -57,6 +58,7 @@ pub(crate) struct Hands<'a> {
     pub(crate) response: &'a mut ResponseHead,
     pub(crate) to_replica: &'a mut Vec<u8>,
     pub(crate) paths: &'a mut Paths,
+    pub(crate) introduction: &'a mut Introduction,
     /// Bounds what goes to the replica.
     pub(crate) upload: &'a Timer,
     /// Bounds what comes from it.
@@ -65,7 +67,7 @@ pub(crate) struct Hands<'a> {
 
 impl Exchange<'_> {
     /// Serves the request, whose body comes from `body`, whatever comes of it.
-    pub(crate) async fn run<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Ended {
+    pub(crate) async fn run<S: Source, A: Answer>(&mut self, body: &mut S, answer: &mut A) -> Ended {
         let mut record = Record::begin(self.worker, self.identity, self.request, self.marks);
         let mut body = Keeper::new(body, self.kept);
         let result = walk(&mut self.hands, self.request, self.begun, &mut body, answer, &mut record).await;
@@ -112,7 +114,7 @@ async fn walk<S: Source, A: Answer>(
         }
         answer.protect(search.passage.hsts.clone());
         // 4 to 6 rewrite, forward, tunnel
-        let attempt = Attempt {
+        let mut attempt = Attempt {
             worker,
             lease,
             request,
@@ -120,6 +122,7 @@ async fn walk<S: Source, A: Answer>(
             buffer: &mut *hands.from_replica,
             response: &mut *hands.response,
             pending: &mut *hands.to_replica,
+            introduction: &mut *hands.introduction,
             upload: hands.upload,
             reply: hands.reply,
             begun,

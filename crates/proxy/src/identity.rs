@@ -80,7 +80,7 @@ impl Identity {
             return self.peer;
         }
         let (mut stranger, mut farthest) = (None, None);
-        let fields = head.fields().iter().filter(|field| field.known == Known::XForwardedFor);
+        let fields = head.fields().all(Known::XForwardedFor);
         for member in fields.flat_map(|field| list(field.value)) {
             match address(member) {
                 None => (stranger, farthest) = (None, None),

@@ -19,9 +19,11 @@ pub(crate) struct Marks {
     /// How long it took to connect to the replica; None on a connection that there was already.
     pub(crate) connect: Cell<Option<Duration>>,
     /// When the head of the final response had come.
-    pub(crate) first_byte: Cell<Option<Moment>>,
+    first_byte: Cell<Option<Moment>>,
+    /// Nothing was waited for since then.
+    at_once: Cell<bool>,
     /// When the response had gone.
-    pub(crate) ended: Cell<Option<Moment>>,
+    ended: Cell<Option<Moment>>,
     /// Bytes of the client's request, and of the tunnel after it.
     pub(crate) received: Cell<u64>,
     /// Bytes that went to the client.
@@ -36,6 +38,24 @@ impl Marks {
         let marks = Self::default();
         marks.received.set(bytes as u64);
         marks
+    }
+
+    /// The head of the final response has come.
+    pub(crate) fn note_head(&self, now: Moment) {
+        self.first_byte.set(Some(now));
+        self.at_once.set(true);
+    }
+
+    /// The exchange has waited for something.
+    pub(crate) fn note_wait(&self) {
+        self.at_once.set(false);
+    }
+
+    /// The response has gone: when. What came with its head and went at once did so in the same moment, and the clock is not read again.
+    pub(crate) fn note_end(&self) -> Moment {
+        let now = self.first_byte.get().filter(|_| self.at_once.get()).unwrap_or_else(Moment::now);
+        self.ended.set(Some(now));
+        now
     }
 }
 

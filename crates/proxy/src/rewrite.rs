@@ -1,5 +1,7 @@
 //! What changes in a head on its way through. Everything else keeps its order and its spelling.
 
+use std::net::IpAddr;
+
 use divisi_http1::field::{Field, list};
 use divisi_http1::{BodyLength, Fields, Known, RequestHead, ResponseHead, Version};
 use divisi_model::route::Rewritten;
@@ -19,7 +21,13 @@ pub(crate) struct Via<'a> {
 }
 
 /// Writes the head that the replica gets.
-pub(crate) fn request(head: &RequestHead, identity: &Identity, via: Via<'_>, out: &mut Vec<u8>) {
+pub(crate) fn request(
+    head: &RequestHead,
+    identity: &Identity,
+    via: Via<'_>,
+    introduction: &mut Introduction,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(head.method());
     out.push(b' ');
     target(head, via.path, out);
@@ -37,7 +45,12 @@ pub(crate) fn request(head: &RequestHead, identity: &Identity, via: Via<'_>, out
     if !head.fields().has(Known::Host) {
         put(out, b"Host", if via.hides_host { via.replica.as_bytes() } else { host });
     }
-    forwarded(head, identity, host, out);
+    if identity.trusted {
+        forwarded(head, identity, host, out);
+    } else {
+        out.extend_from_slice(introduction.of(identity));
+        put(out, b"X-Forwarded-Host", host);
+    }
     // Behind whatever a trusted client says: the two prefixes are one behind the other, too.
     if let Some(stripped) = via.path.map(Rewritten::stripped).filter(|stripped| !stripped.is_empty()) {
         put(out, b"X-Forwarded-Prefix", stripped);
@@ -72,25 +85,50 @@ fn passes_upstream(head: &RequestHead, identity: &Identity, field: Field<'_>) ->
     }
 }
 
-/// Who the client is. A client that is not trusted has no say in it: its own fields of these names are gone already.
-fn forwarded(head: &RequestHead, identity: &Identity, host: &[u8], out: &mut Vec<u8>) {
-    let said = |known| identity.trusted && head.fields().has(known);
-    out.extend_from_slice(b"X-Forwarded-For: ");
-    if identity.trusted {
-        for field in head.fields().iter().filter(|field| field.known == Known::XForwardedFor) {
-            out.extend_from_slice(field.value);
-            out.extend_from_slice(b", ");
+/// Who a client is that is not trusted, and so has no say in it: its own fields of these names are gone already. All its requests say
+/// the same, so the lines are kept for whoever is served next, who mostly is the same client.
+#[derive(Debug, Default)]
+pub(crate) struct Introduction {
+    /// Whose lines they are, and whether it came inside TLS.
+    of: Option<(IpAddr, bool)>,
+    lines: Vec<u8>,
+}
+
+impl Introduction {
+    fn of(&mut self, identity: &Identity) -> &[u8] {
+        let of = Some((identity.peer(), identity.seal.is_some()));
+        if self.of != of {
+            self.of = of;
+            self.lines.clear();
+            put(&mut self.lines, b"X-Forwarded-For", identity.address().as_bytes());
+            put(&mut self.lines, b"X-Forwarded-Proto", protocol(identity));
+            put(&mut self.lines, b"X-Real-IP", identity.address().as_bytes());
         }
+        &self.lines
+    }
+}
+
+fn protocol(identity: &Identity) -> &'static [u8] {
+    if identity.seal.is_some() { b"https" } else { b"http" }
+}
+
+/// Whom a trusted client speaks for: what it says is kept, and what it leaves out is about itself.
+fn forwarded(head: &RequestHead, identity: &Identity, host: &[u8], out: &mut Vec<u8>) {
+    let says = |known| head.fields().has(known);
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    for field in head.fields().all(Known::XForwardedFor) {
+        out.extend_from_slice(field.value);
+        out.extend_from_slice(b", ");
     }
     out.extend_from_slice(identity.address().as_bytes());
     out.extend_from_slice(b"\r\n");
-    if !said(Known::XForwardedProto) {
-        put(out, b"X-Forwarded-Proto", if identity.seal.is_some() { b"https" } else { b"http" });
+    if !says(Known::XForwardedProto) {
+        put(out, b"X-Forwarded-Proto", protocol(identity));
     }
-    if !said(Known::XForwardedHost) {
+    if !says(Known::XForwardedHost) {
         put(out, b"X-Forwarded-Host", host);
     }
-    if !said(Known::XRealIp) {
+    if !says(Known::XRealIp) {
         put(out, b"X-Real-IP", identity.address().as_bytes());
     }
 }
@@ -142,8 +180,8 @@ pub(crate) fn delimits_itself(head: &ResponseHead, version: Version) -> bool {
 
 /// What the head of a response is said in.
 pub(crate) trait Head {
-    /// Begins it.
-    fn status(&mut self, status: u16, reason: &[u8]);
+    /// Begins it; about so many fields follow.
+    fn status(&mut self, status: u16, reason: &[u8], fields: usize);
 
     /// Adds a field.
     fn put(&mut self, name: &[u8], value: &[u8]);
@@ -159,7 +197,7 @@ pub(crate) trait Head {
 
 /// HTTP/1.1 (RFC 9112).
 impl Head for Vec<u8> {
-    fn status(&mut self, status: u16, reason: &[u8]) {
+    fn status(&mut self, status: u16, reason: &[u8], _: usize) {
         let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
         self.extend_from_slice(b"HTTP/1.1 ");
         self.extend_from_slice(&digits);
@@ -183,7 +221,9 @@ impl Head for Vec<u8> {
 
 /// Says the head of a final response that the client gets.
 pub(crate) fn response(head: &ResponseHead, reply: Reply<'_>, out: &mut impl Head) {
-    out.status(head.status(), head.reason());
+    let own = [reply.replica.is_some(), reply.cookie.is_some(), reply.hsts.is_some(), !head.fields().has(Known::Date)];
+    let own = own.into_iter().filter(|is_said| *is_said).count();
+    out.status(head.status(), head.reason(), head.fields().len() + own);
     let chunked = coding(head, reply.version) == Coding::Chunked;
     for field in head.fields().iter() {
         match field.known {
@@ -234,7 +274,7 @@ pub(crate) fn connection(version: Version, keep_alive: bool, out: &mut impl Head
 
 /// Says an interim response (RFC 9110 15.2), or the 101 that ends HTTP on a connection.
 pub(crate) fn interim(head: &ResponseHead, out: &mut impl Head) {
-    out.status(head.status(), head.reason());
+    out.status(head.status(), head.reason(), head.fields().len());
     let switches = head.status() == 101;
     for field in head.fields().iter() {
         match field.known {
@@ -252,8 +292,7 @@ pub(crate) fn interim(head: &ResponseHead, out: &mut impl Head) {
 /// RFC 9110 7.6.1: `Connection` names fields that end here. Asked only about names without a meaning of their own, so that
 /// nobody can have framing, `Host`, credentials or our own fields removed.
 fn is_nominated(fields: &Fields, name: &[u8]) -> bool {
-    let mut options =
-        fields.iter().filter(|field| field.known == Known::Connection).flat_map(|field| list(field.value));
+    let mut options = fields.all(Known::Connection).flat_map(|field| list(field.value));
     options.any(|option| option.eq_ignore_ascii_case(name))
 }
 

@@ -19,6 +19,7 @@ use crate::clock::{Clock, TICK};
 use crate::desk::Desks;
 use crate::forward::lines::Lines;
 use crate::http2::crew::Crew;
+use crate::http2::said::Values;
 use crate::listener::{self, Listeners};
 use crate::lounge::{self, Lounge};
 use crate::pool::Pool;
@@ -66,6 +67,8 @@ pub(crate) struct Worker {
     pub(crate) lines: Lines,
     pub(crate) desks: Desks,
     pub(crate) crew: Crew,
+    /// What responses of HTTP/2 say again and again.
+    pub(crate) values: Values,
     pub(crate) lounge: Lounge,
     pub(crate) tally: Arc<Tally>,
     /// Where exchanges are logged, if they are.
@@ -101,6 +104,7 @@ pub(crate) fn run(
         lines: Lines::default(),
         desks: Desks::default(),
         crew: Crew::default(),
+        values: Values::default(),
         lounge: Lounge::new()?,
         tally,
         journal,

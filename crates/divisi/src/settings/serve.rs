@@ -154,7 +154,7 @@ const DOCKER: &str = "Docker Engine";
 /// The row of the log, which every command has.
 pub(super) const LOG: Row = Row {
     default: Some("info"),
-    help: "What goes to the log: error, warn, info, debug, trace, or parts with levels",
+    help: "What goes to the log: error, warn, info, debug, or parts with levels",
     example: "info,divisi_discovery=debug",
     ..Row::new("log", &["DIVISI_LOG"], "LEVEL")
 };

@@ -227,6 +227,6 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     if is_known && !text.is_empty() {
         return Ok(text.to_owned());
     }
-    Err("not a log level; one of error, warn, info, debug, trace, or parts with levels (info,divisi_discovery=debug)"
+    Err("not a log level; one of error, warn, info, debug, or parts with levels (info,divisi_discovery=debug)"
         .to_owned())
 }

@@ -22,7 +22,7 @@ use crate::tunnel;
 use crate::worker::Worker;
 
 impl Attempt<'_> {
-    pub(super) async fn by_http1<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
+    pub(super) async fn by_http1<S: Source, A: Answer>(&mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
         let name = self.purpose();
         let pooled = self.pooled(name.as_deref());
         let reused = pooled.is_some();
@@ -47,8 +47,7 @@ impl Attempt<'_> {
                 error => return Err(Failed { error: proof.examine(&stream, error).await, reused }),
             },
         }
-        let now = Moment::now();
-        self.marks.ended.set(Some(now));
+        let now = self.marks.note_end();
         // A byte that nobody asked for belongs to nobody: such a connection is never used again (RFC 9112 9.2).
         if self.response.keeps_alive() && body.is_over() && self.buffer.is_empty() {
             self.worker.pool.put(self.lease.replica(), stream, name, now);
@@ -98,7 +97,7 @@ impl Attempt<'_> {
         // Pinned where they are made: what is made first and pinned then is copied, and both are large.
         let download = pin!(back.pass_on(request, worker, self.lease, &uploaded, answer));
         reply.arm(limits.stream_timeout);
-        duplex(upload, download, &uploaded, || reply.arm(limits.response_timeout)).await
+        duplex(upload, download, &uploaded, self.marks, || reply.arm(limits.response_timeout)).await
     }
 
     /// What follows a 101. One timer serves both directions: a tunnel is silent only when nothing moves either way.
@@ -153,7 +152,7 @@ impl Back<'_> {
             receive(stream, buffer, response, request, reply, worker.head_limits).await?;
         }
         let now = Moment::now();
-        marks.first_byte.set(Some(now));
+        marks.note_head(now);
         judge(response.status(), worker, lease, now);
         if response.status() == 101 {
             // RFC 9110 7.8: only to a protocol that the client has offered.

@@ -24,7 +24,7 @@ use crate::desk::Window;
 use crate::error::{Error, Fault};
 use crate::http2::census::Census;
 use crate::http2::outlet::{Outlet, Parcel, Recipient};
-use crate::http2::stream::Frames;
+use crate::http2::stream::{Frames, Stage};
 use crate::http2::watched::Watched;
 use crate::http2::{self, spelling, websocket};
 use crate::settings::Limits;
@@ -69,7 +69,7 @@ impl Sink for Upload<'_> {
 }
 
 impl Attempt<'_> {
-    pub(super) async fn by_http2<S: Source, A: Answer>(mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
+    pub(super) async fn by_http2<S: Source, A: Answer>(&mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
         let connected = self.call().await;
         let (call, is_new) = connected.map_err(|error| Failed { error, reused: false })?;
         self.spell();
@@ -77,7 +77,7 @@ impl Attempt<'_> {
         body.keep(true);
         match self.converse(&call, body, answer).await {
             Ok(()) => {
-                self.marks.ended.set(Some(Moment::now()));
+                self.marks.note_end();
                 Ok(())
             }
             Err(error) => {
@@ -143,6 +143,7 @@ impl Attempt<'_> {
     async fn converse<S: Source, A: Answer>(&mut self, call: &Call, body: &mut S, answer: &mut A) -> Result<(), Error> {
         let Sent { outlet, response, is_all } = self.send(call, body).await?;
         let (worker, reply, begun, patience) = (self.worker, self.reply, self.begun, self.patience());
+        let marks = self.marks;
         let uploaded = Cell::new(false);
         let to = Recipient::replica(self.upload, patience, worker.head_limits);
         let mut sink = Upload { outlet: &outlet, to };
@@ -160,7 +161,7 @@ impl Attempt<'_> {
             });
             let download = pin!(back.pass_on(self, &uploaded, answer));
             reply.arm(worker.settings.limits.stream_timeout);
-            duplex(upload, download, &uploaded, || reply.arm(patience)).await
+            duplex(upload, download, &uploaded, marks, || reply.arm(patience)).await
         };
         match ended {
             Ok(Download::Complete) => {}
@@ -189,8 +190,8 @@ impl Attempt<'_> {
         let silence = self.worker.settings.limits.stream_timeout;
         let (timer, side, uncounted) = (self.upload, Fault::Upstream, Cell::new(0));
         let mut sink = Upload { outlet, to: Recipient::replica(timer, silence, self.worker.head_limits) };
-        let patience = Patience::Silence(silence);
-        let mut source = Frames::new(&mut stream, outlet, false, timer, patience, side, &uncounted);
+        let (patience, stage) = (Patience::Silence(silence), Stage::of(&stream, false));
+        let mut source = Frames::new(&mut stream, outlet, stage, timer, patience, side, &uncounted);
         tunnel::run(&mut source, &mut sink, body, answer, silence).await;
         outlet.leave(Reason::CANCEL);
     }
@@ -232,7 +233,7 @@ impl Back<'_> {
             }
         };
         let now = Moment::now();
-        attempt.marks.first_byte.set(Some(now));
+        attempt.marks.note_head(now);
         judge(head.status().as_u16(), worker, attempt.lease, now);
         let switches = request.upgrade().filter(|_| head.status().is_success()).map(|_| websocket::accept_of(request));
         spelling::respell(&head, switches.as_deref(), attempt.pending);
@@ -244,8 +245,8 @@ impl Back<'_> {
         }
         answer.begin(attempt.response, attempt.lease.replica(), uploaded.get());
         let patience = Patience::Silence(worker.settings.limits.stream_timeout);
-        let uncounted = Cell::new(0);
-        let mut body = Frames::new(&mut stream, self.outlet, false, reply, patience, Fault::Upstream, &uncounted);
+        let (uncounted, stage) = (Cell::new(0), Stage::of(&stream, false));
+        let mut body = Frames::new(&mut stream, self.outlet, stage, reply, patience, Fault::Upstream, &uncounted);
         body.look_ahead().await;
         pump(&mut body, answer).await?;
         Ok((Download::Complete, true))

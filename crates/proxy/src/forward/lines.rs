@@ -10,8 +10,9 @@ use divisi_model::{Moment, Readiness, Replica, ReplicaId};
 use h2::client::SendRequest;
 use tokio::sync::Notify;
 
+use crate::http2::budget::Budget;
 use crate::http2::census::Census;
-use crate::http2::outlet::{Budget, Parcel};
+use crate::http2::outlet::Parcel;
 
 /// How long a connection is kept that nobody uses.
 const OLDEST: Duration = Duration::from_secs(60);

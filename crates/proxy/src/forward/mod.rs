@@ -33,7 +33,7 @@ use crate::error::{Error, Fault};
 use crate::http2::grpc;
 use crate::identity::Identity;
 use crate::record::Marks;
-use crate::rewrite::{self, Via};
+use crate::rewrite::{self, Introduction, Via};
 use crate::worker::Worker;
 
 /// Interim responses (RFC 9110 15.2) that one request may bring: each buys time, and time must end.
@@ -50,6 +50,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) response: &'a mut ResponseHead,
     /// What waits to be written to the replica.
     pub(crate) pending: &'a mut Vec<u8>,
+    pub(crate) introduction: &'a mut Introduction,
     /// Bounds what goes to the replica.
     pub(crate) upload: &'a Timer,
     /// Bounds what comes from it.
@@ -82,8 +83,8 @@ enum Download {
 }
 
 impl Attempt<'_> {
-    /// Sends the request to the replica and passes the response on.
-    pub(crate) async fn run<S: Source, A: Answer>(self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
+    /// Sends the request to the replica and passes the response on. By reference, here and below: an attempt is large to move.
+    pub(crate) async fn run<S: Source, A: Answer>(&mut self, body: &mut S, answer: &mut A) -> Result<(), Failed> {
         match self.lease.replica().speech().scheme {
             Scheme::H2c | Scheme::H2 => self.by_http2(body, answer).await,
             // There is no gRPC but in HTTP/2.
@@ -96,7 +97,7 @@ impl Attempt<'_> {
     fn spell(&mut self) {
         self.pending.clear();
         let via = Via { replica: self.lease.replica().authority(), path: self.path, hides_host: self.hides_host };
-        rewrite::request(self.request, self.identity, via, self.pending);
+        rewrite::request(self.request, self.identity, via, self.introduction, self.pending);
     }
 
     /// How long a response may take to begin. A call of gRPC may stream for long before it is answered, and says itself for how long.
@@ -143,11 +144,13 @@ async fn duplex(
     mut upload: Pin<&mut impl Future<Output = Result<Infallible, Error>>>,
     mut download: Pin<&mut impl Future<Output = Result<(Download, bool), Error>>>,
     uploaded: &Cell<bool>,
+    marks: &Marks,
     upload_failed: impl Fn(),
 ) -> Result<Download, Error> {
     let mut refused: Option<Error> = None;
     let mut through = false;
     poll_fn(|context| {
+        marks.note_wait();
         // Once the request is out, the response comes first: its end makes looking after the client unnecessary.
         for side in if uploaded.get() { [Side::Download, Side::Upload] } else { [Side::Upload, Side::Download] } {
             match side {

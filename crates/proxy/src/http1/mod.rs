@@ -122,13 +122,14 @@ impl Client {
 
     /// Serves the request in `desk`, whose head was so many bytes long. In `window` lies what the client has sent behind it.
     async fn serve(&self, window: &mut Window, desk: &mut Desk, worker: &Worker, length: usize) -> After {
-        let Desk { from_replica, request, response, to_client, to_replica, kept, paths, reply } = desk;
+        let Desk { from_replica, request, response, to_client, to_replica, kept, paths, introduction, reply, .. } =
+            desk;
         let (begun, marks) = (Cell::new(false), Marks::begin(length));
         let mut body = self.body(request, window, worker, &begun, &marks);
         let mut answer = self.answer(request, to_client, worker, reply, &begun, &marks);
-        let hands = Hands { from_replica, response, to_replica, paths, upload: &self.timer, reply };
+        let hands = Hands { from_replica, response, to_replica, paths, introduction, upload: &self.timer, reply };
         let identity = &self.identity;
-        let exchange = Exchange { worker, identity, request, hands, kept, begun: &begun, marks: &marks };
+        let mut exchange = Exchange { worker, identity, request, hands, kept, begun: &begun, marks: &marks };
         match exchange.run(&mut body, &mut answer).await {
             Ended::Unanswered | Ended::Switched => return After::Close,
             Ended::BrokenOff if answer.ends_with_connection => return After::Reset,

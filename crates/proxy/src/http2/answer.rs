@@ -9,7 +9,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use super::grpc;
 use super::outlet::{Outlet, Recipient};
-use super::spelling::Said;
+use super::said::Said;
 use super::websocket;
 use crate::affinity::Cookie;
 use crate::answer::{Answer, Word};
@@ -23,7 +23,7 @@ use crate::worker::Worker;
 pub(super) struct Http2Answer<'a> {
     pub(super) outlet: &'a Outlet,
     /// The head that waits for the first piece of its body.
-    pub(super) pending: Option<Said>,
+    pub(super) pending: Option<Said<'a>>,
     pub(super) recipient: Recipient<'a>,
     pub(super) worker: &'a Worker,
     /// What was asked of the replica where the client wants a tunnel for WebSocket (RFC 8441).
@@ -62,7 +62,7 @@ impl Http2Answer<'_> {
         if !accepts.any(|field| field.value == expected.as_bytes()) {
             return Err(Error::UnaskedSwitch);
         }
-        let mut said = Said::default();
+        let mut said = Said::new(&self.worker.values);
         rewrite::interim(head, &mut said);
         let mut response = said.head;
         response.headers_mut().remove("sec-websocket-accept");
@@ -111,7 +111,7 @@ impl Answer for Http2Answer<'_> {
         if head.status() == 101 {
             return self.switch(head);
         }
-        let mut said = Said::default();
+        let mut said = Said::new(&self.worker.values);
         rewrite::interim(head, &mut said);
         self.outlet.inform(said.head).map_err(|_| Error::ClientLeft)
     }
@@ -127,7 +127,7 @@ impl Answer for Http2Answer<'_> {
             cookie: self.cookie.as_ref().and_then(|cookie| Some((&*cookie.name, cookie.news(replica)?))),
             hsts: self.hsts.as_deref(),
         };
-        rewrite::response(head, reply, self.pending.insert(Said::default()));
+        rewrite::response(head, reply, self.pending.insert(Said::new(&self.worker.values)));
     }
 
     async fn refuse(&mut self, word: Word<'_>, request: Option<&RequestHead>, _: bool) -> Result<(), Error> {

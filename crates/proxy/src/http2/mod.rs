@@ -10,7 +10,9 @@
 //! | [`spelling`] | heads in the spelling of HTTP/1.1, so that they go through the same parser and rewriting, and back |
 //! | [`stream`] | bodies that come as frames |
 //! | [`outlet`] | bodies that go as frames, and what waits to be sent |
+//! | [`budget`] | how much may wait on one connection, and who is next |
 //! | [`answer`] | the response |
+//! | [`said`] | its head, and values that many heads share |
 //! | [`grpc`] | what divisi itself says to gRPC |
 //! | [`websocket`] | the handshake that HTTP/2 does not have |
 //! | [`crew`] | the tasks that serve streams |
@@ -19,11 +21,13 @@
 //! | [`splitter`] | where frames begin and end, for those two |
 
 mod answer;
+pub(crate) mod budget;
 pub(crate) mod census;
 pub(crate) mod crew;
 pub(crate) mod grpc;
 pub(crate) mod outlet;
 mod rest;
+pub(crate) mod said;
 pub(crate) mod spelling;
 mod splitter;
 pub(crate) mod stream;
@@ -40,7 +44,7 @@ use divisi_model::Moment;
 use h2::ext::Protocol;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 
 use crate::answer::{Answer, Word};
 use crate::body::Patience;
@@ -57,10 +61,11 @@ use crate::transport::carrier::Carrier;
 use crate::worker::Worker;
 
 use answer::Http2Answer;
+use budget::Budget;
 use census::Census;
-use outlet::{Budget, Outlet, Parcel, Recipient};
+use outlet::{Outlet, Parcel, Recipient};
 use rest::Wire;
-use stream::Frames;
+use stream::{Frames, Stage};
 
 pub(crate) use rest::Memory;
 
@@ -277,12 +282,12 @@ pub(crate) struct Job {
 
 impl Job {
     /// Serves it.
-    async fn run(self: Box<Self>) {
-        let Self { shared, request, respond } = *self;
-        let place = Place(shared);
-        let outlet = Outlet::to_client(respond, place.0.budget.clone());
+    async fn run(mut self: Box<Self>) {
+        let place = Place(self.shared);
+        let outlet = Outlet::to_client(self.respond, place.0.budget.clone());
         let begun = Cell::new(false);
-        match exchange(&place.0, request, &outlet, &begun).await {
+        // The request stays in its box: it is large to move.
+        match exchange(&place.0, &mut self.request, &outlet, &begun).await {
             Ended::Answered => {}
             Ended::BrokenOff => outlet.reset(Reason::INTERNAL_ERROR),
             Ended::Switched => outlet.leave(Reason::CANCEL),
@@ -330,23 +335,24 @@ impl Shared {
 }
 
 /// One exchange, from a head of HTTP/2 to the record.
-async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet, begun: &Cell<bool>) -> Ended {
+async fn exchange(shared: &Shared, asked: &mut Request<RecvStream>, outlet: &Outlet, begun: &Cell<bool>) -> Ended {
     let worker = &*shared.worker;
-    let (asked, mut stream) = request.into_parts();
     // RFC 8441 4: a CONNECT that says for what is no CONNECT.
-    let is_tunnel = asked.method == Method::CONNECT && asked.extensions.get::<Protocol>().is_some();
+    let is_tunnel = asked.method() == Method::CONNECT && asked.extensions().get::<Protocol>().is_some();
     let key = is_tunnel.then(websocket::key);
     let mut desk = worker.desks.take(&worker.clock);
-    let Desk { from_replica, request, response, to_client, to_replica, kept, paths, reply } = &mut *desk;
-    let spelled = spelling::request(&asked, !stream.is_end_stream(), key.as_deref(), worker.head_limits, to_client);
-    drop(asked);
+    let Desk { from_replica, request, response, to_client, to_replica, kept, paths, introduction, reply, upload } =
+        &mut *desk;
+    let stage = Stage::of(asked.body(), is_tunnel);
+    let spelled = spelling::request(asked, stage != Stage::Over, key.as_deref(), worker.head_limits, to_client);
+    // Its memory is not needed any more, and the response may take its time.
+    *asked.headers_mut() = HeaderMap::new();
     let parsed = spelled.and_then(|()| request.parse(to_client, worker.head_limits));
     from_replica.read_at_most(shared.share());
     let marks = Marks::begin(to_client.len());
     let unread = if parsed.is_ok() { Vec::new() } else { std::mem::take(to_client) };
     desk::empty(to_client);
     let limits = &worker.settings.limits;
-    let upload = Timer::new(&worker.clock);
     let recipient = Recipient::client(reply, limits, worker.head_limits);
     let mut answer = Http2Answer {
         outlet,
@@ -364,10 +370,11 @@ async fn exchange(shared: &Shared, request: Request<RecvStream>, outlet: &Outlet
         return refuse(&Error::BadRequest(error), &unread, &mut answer, shared).await;
     }
     let patience = Patience::Rate { silence: limits.client_timeout, bytes_per_second: limits.min_body_rate, begun };
-    let mut body = Frames::new(&mut stream, outlet, is_tunnel, &upload, patience, Fault::Downstream, &marks.received);
+    let stream = asked.body_mut();
+    let mut body = Frames::new(stream, outlet, stage, upload, patience, Fault::Downstream, &marks.received);
     body.look_ahead().await;
-    let hands = Hands { from_replica, response, to_replica, paths, upload: &upload, reply };
-    let exchange = Exchange { worker, identity: &shared.identity, request, hands, kept, begun, marks: &marks };
+    let hands = Hands { from_replica, response, to_replica, paths, introduction, upload, reply };
+    let mut exchange = Exchange { worker, identity: &shared.identity, request, hands, kept, begun, marks: &marks };
     exchange.run(&mut body, &mut answer).await
 }
 

@@ -8,8 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -17,8 +16,8 @@ use divisi_http1::{BodyError, HeadLimits, trailer};
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 use http::{HeaderMap, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::budget::{Budget, Place};
 use super::spelling;
 use crate::body::{Piece, allowance};
 use crate::clock::{Elapsed, TICK, Timer};
@@ -28,25 +27,11 @@ use crate::settings::Limits;
 /// What is handed over at a time: a frame, as most peers take them.
 const AT_A_TIME: usize = 16 * 1024;
 
-/// What may wait to be sent on one connection, whichever streams it is of. What waits there has its place in the windows already, so
-/// that it goes as soon as the peer reads.
-const SEND_BUDGET: usize = 512 * 1024;
-
-/// What the streams of one connection share: who wants to send when all of it is in use waits in line.
-#[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<Semaphore>);
-
-impl Budget {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(SEND_BUDGET)))
-    }
-}
-
 /// Bytes that wait to be sent, and their place in the budget.
 #[derive(Debug)]
 pub(crate) struct Parcel {
     bytes: Bytes,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl Parcel {
@@ -177,13 +162,14 @@ impl Outlet {
     /// Sends what the peer takes of a piece of a body (RFC 9113 5.2), and keeps the rest for [`catch_up`](Self::catch_up).
     pub(crate) fn send(&self, to: Recipient<'_>, piece: Piece<'_>) -> Result<(), Error> {
         let end = End::of(piece, to)?;
+        if end.is_some() {
+            self.ask_for_no_news();
+        }
         let mut data = piece.data;
         while !data.is_empty() {
             let wanted = data.len().min(AT_A_TIME);
             let room = self.room(to, wanted)?.min(wanted);
-            let permit = u32::try_from(room).ok().filter(|room| *room > 0);
-            let Some(place) = permit.and_then(|room| Arc::clone(&self.budget.0).try_acquire_many_owned(room).ok())
-            else {
+            let Some(place) = Some(room).filter(|room| *room > 0).and_then(|room| self.budget.try_take(room)) else {
                 let mut rest = self.rest.borrow_mut();
                 (rest.data, rest.end) = (Bytes::copy_from_slice(data), end);
                 return Ok(());
@@ -194,6 +180,12 @@ impl Outlet {
             self.hand_over(to, Bytes::copy_from_slice(now), Some(place), ends)?;
         }
         self.end(to, end, piece.data.is_empty())
+    }
+
+    /// Nobody is to be woken for what happens to the stream while its last piece is sent. We would be, by the room that we ask for
+    /// ourselves, and find nothing to do. Who waits for anything after that says so anew.
+    fn ask_for_no_news(&self) {
+        let _ = self.poll_left(&mut Context::from_waker(Waker::noop()));
     }
 
     /// How much waits for the peer.
@@ -209,7 +201,7 @@ impl Outlet {
             let wanted = self.waiting().min(AT_A_TIME);
             let waited = to.timer.limit(self.place(to, wanted)).await;
             let place = waited.map_err(|Elapsed| to.too_slow())??;
-            let room = place.num_permits();
+            let room = place.bytes();
             self.note_taken(to, to.timer.remaining().saturating_sub(TICK), room);
             let mut rest = self.rest.borrow_mut();
             let now = rest.data.split_to(room);
@@ -238,13 +230,7 @@ impl Outlet {
         }
     }
 
-    fn hand_over(
-        &self,
-        to: Recipient<'_>,
-        bytes: Bytes,
-        place: Option<OwnedSemaphorePermit>,
-        ends: bool,
-    ) -> Result<(), Error> {
+    fn hand_over(&self, to: Recipient<'_>, bytes: Bytes, place: Option<Place>, ends: bool) -> Result<(), Error> {
         self.with_stream(to, |stream| stream.send_data(Parcel { bytes, _place: place }, ends))
     }
 
@@ -271,13 +257,12 @@ impl Outlet {
     }
 
     /// A place for what may be sent next; waits until it is something.
-    async fn place(&self, to: Recipient<'_>, wanted: usize) -> Result<OwnedSemaphorePermit, Error> {
+    async fn place(&self, to: Recipient<'_>, wanted: usize) -> Result<Place, Error> {
         let mut room = self.room(to, wanted)?;
         if room == 0 {
             room = poll_fn(|context| self.poll_room(context)).await.ok_or_else(|| to.gone())?;
         }
-        let budget = Arc::clone(&self.budget.0);
-        budget.acquire_many_owned(room.min(wanted) as u32).await.map_err(|_| to.gone())
+        Ok(self.budget.take(room.min(wanted)).await)
     }
 
     fn poll_room(&self, context: &mut Context<'_>) -> Poll<Option<usize>> {

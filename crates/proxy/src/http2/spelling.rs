@@ -8,33 +8,29 @@ use bytes::Bytes;
 use divisi_http1::field::list;
 use divisi_http1::{HeadError, HeadLimits};
 use h2::ext::Protocol;
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE, ETAG, HOST, LAST_MODIFIED,
-    LOCATION, SERVER, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE, VARY,
-};
-use http::request::Parts;
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use memchr::memchr;
 
 use crate::error::Error;
-use crate::rewrite::{Head, put};
+use crate::rewrite::put;
 
-/// As many fields as most heads have, and no more: room for one more is twice the room.
+/// As many fields as most requests have, and no more: room for one more is twice the room.
 const FIELDS: usize = 12;
 
 /// Spells the head of a request, of which `has_body` says whether anything follows it.
 ///
 /// # Errors
 /// It says of its host one thing here and another there, or has more fields than may be.
-pub(crate) fn request(
-    asked: &Parts,
+pub(crate) fn request<B>(
+    asked: &Request<B>,
     has_body: bool,
     key: Option<&str>,
     limits: HeadLimits,
     out: &mut Vec<u8>,
 ) -> Result<(), HeadError> {
-    let Parts { uri, headers, .. } = asked;
+    let (uri, headers) = (asked.uri(), asked.headers());
     // Crumbs of a cookie count one by one: a byte each on the wire, many of them cost what they are joined to.
     if headers.len() > limits.fields {
         return Err(HeadError::TooManyFields);
@@ -42,7 +38,7 @@ pub(crate) fn request(
     if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
         return Err(HeadError::Target("the scheme is neither http nor https"));
     }
-    let method = if key.is_some() { &Method::GET } else { &asked.method };
+    let method = if key.is_some() { &Method::GET } else { asked.method() };
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     match uri.path_and_query() {
@@ -63,7 +59,7 @@ pub(crate) fn request(
         crumbs(headers, out);
     }
     if let Some(key) = key {
-        let protocol = asked.extensions.get::<Protocol>().map_or("", Protocol::as_str);
+        let protocol = asked.extensions().get::<Protocol>().map_or("", Protocol::as_str);
         put(out, b"Connection", b"Upgrade");
         put(out, b"Upgrade", protocol.as_bytes());
         put(out, b"Sec-WebSocket-Key", key.as_bytes());
@@ -171,55 +167,6 @@ pub(crate) fn said_request(text: &[u8], is_secure: bool) -> Result<Request<()>, 
     Ok(request)
 }
 
-/// The head of a response in HTTP/2.
-pub(crate) struct Said {
-    pub(crate) head: Response<()>,
-    /// How long it is in the spelling of HTTP/1.1, in bytes.
-    pub(crate) length: usize,
-}
-
-impl Default for Said {
-    fn default() -> Self {
-        let mut head = Response::new(());
-        *head.version_mut() = Version::HTTP_2;
-        Self { head, length: b"HTTP/1.1 200 \r\n\r\n".len() }
-    }
-}
-
-impl Head for Said {
-    fn status(&mut self, status: u16, reason: &[u8]) {
-        *self.head.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-        *self.head.headers_mut() = HeaderMap::with_capacity(FIELDS);
-        self.length += reason.len();
-    }
-
-    fn put(&mut self, name: &[u8], value: &[u8]) {
-        self.length += name.len() + value.len() + b": \r\n".len();
-        let (Some(name), Ok(sayable)) = (said_name(name), HeaderValue::from_bytes(value)) else { return };
-        if !concerns_connection(&name, value) {
-            self.head.headers_mut().append(name, sayable);
-        }
-    }
-}
-
-/// A name in HTTP/2. Most names of most responses are found without being taken apart.
-fn said_name(name: &[u8]) -> Option<HeaderName> {
-    Some(match name {
-        b"Accept-Ranges" | b"accept-ranges" => ACCEPT_RANGES,
-        b"Cache-Control" | b"cache-control" => CACHE_CONTROL,
-        b"Content-Length" | b"content-length" => CONTENT_LENGTH,
-        b"Content-Type" | b"content-type" => CONTENT_TYPE,
-        b"Date" | b"date" => DATE,
-        b"ETag" | b"etag" => ETAG,
-        b"Last-Modified" | b"last-modified" => LAST_MODIFIED,
-        b"Location" | b"location" => LOCATION,
-        b"Server" | b"server" => SERVER,
-        b"Set-Cookie" | b"set-cookie" => SET_COOKIE,
-        b"Vary" | b"vary" => VARY,
-        _ => return HeaderName::from_bytes(name).ok(),
-    })
-}
-
 /// Spelled field lines in HTTP/2, which has no word for what concerns a connection (RFC 9113 8.2.2), and without those that
 /// `is_said` elsewhere.
 pub(crate) fn said_fields(lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u8]) -> bool) -> HeaderMap {
@@ -244,7 +191,8 @@ pub(crate) fn said_fields(lines: &[u8], mut is_said: impl FnMut(&HeaderName, &[u
     headers
 }
 
-fn concerns_connection(name: &HeaderName, value: &[u8]) -> bool {
+/// Whether HTTP/2 has no word for a field.
+pub(super) fn concerns_connection(name: &HeaderName, value: &[u8]) -> bool {
     match *name {
         CONNECTION | TRANSFER_ENCODING | UPGRADE => true,
         TE => list(value).any(|coding| !coding.eq_ignore_ascii_case(b"trailers")),

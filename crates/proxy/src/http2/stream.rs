@@ -17,11 +17,22 @@ use crate::error::{Error, Fault};
 
 /// How far the body of a stream has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     Data,
     /// What comes now belongs to a tunnel that there is not yet.
     Before,
     Over,
+}
+
+impl Stage {
+    /// How far `stream` has come with its head, which asks for a tunnel where `is_tunnel`.
+    pub(crate) fn of(stream: &RecvStream, is_tunnel: bool) -> Self {
+        match is_tunnel {
+            true => Self::Before,
+            false if stream.is_end_stream() => Self::Over,
+            false => Self::Data,
+        }
+    }
 }
 
 /// A body that comes as frames.
@@ -45,21 +56,16 @@ pub(crate) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// The body of `stream`, which has none before a tunnel is made where `is_tunnel`.
+    /// The body of `stream`, which is at `stage`.
     pub(crate) fn new(
         stream: &'a mut RecvStream,
         outlet: &'a Outlet,
-        is_tunnel: bool,
+        stage: Stage,
         timer: &'a Timer,
         patience: Patience<'a>,
         side: Fault,
         count: &'a Cell<u64>,
     ) -> Self {
-        let stage = match is_tunnel {
-            true => Stage::Before,
-            false if stream.is_end_stream() => Stage::Over,
-            false => Stage::Data,
-        };
         let (piece, section, allowance) = (Bytes::new(), Vec::new(), patience.silence());
         Self {
             stream,
