@@ -56,6 +56,11 @@ impl Port {
         table.find(connection)
     }
 
+    /// The routes whose TLS is ended here, in no order: for the names of these there has to be a certificate.
+    pub fn ended(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.secure.all().filter(|route| !route.way().passes_tls)
+    }
+
     /// All routes, in order, those inside TLS first.
     pub fn routes(&self) -> Vec<&Arc<Route>> {
         let mut routes = self.secure.routes();
