@@ -142,6 +142,9 @@ fn names_of_tcp_get_theirs_where_tls_ends_in_divisi() {
         stage.until_ps_shows(name);
     }
     assert!(shake(stage.secure, "db.example"), "{}", stage.divisi.log());
+    let connection = format!("tcp://db.example:{}", stage.secure.port());
+    let told = run(&["explain", &connection, "--console", &stage.divisi.console()], &[]).stdout;
+    assert!(told.contains("goes to shop/db:") && told.contains("TLS: db.example has a certificate, of ACME"), "{told}");
     assert_eq!(stage.pebble.orders(), 3, "none for mail.example, whose TLS ends in its container");
 }
 
