@@ -147,16 +147,24 @@ pub(crate) fn lay_problems(ring: &mut Keyring, folder: Option<&Folder>, wishes: 
     for (host, _) in hosts {
         let host = single(host);
         if ring.own(&host).is_none() && ring.default.is_none() && !ring.is_coming(&host) {
-            let advice = match (is_private(&host), has_acme) {
-                (true, _) => "switch the local authority on (--local-authority)",
-                (false, true) => "leave its certificate to ACME (its label says that it is in files)",
-                (false, false) => "have ACME asked (--acme-email)",
-            };
-            let why =
-                || format!("no certificate: put {host}.crt and {host}.key into --certificates, or {advice}").into();
+            let why = || why_none(&host, folder.is_some(), has_acme).into();
             ring.problems.entry(Arc::clone(&host)).or_insert_with(why);
         }
     }
+}
+
+/// Why a host that wants a certificate has none, and what to do.
+fn why_none(host: &Arc<str>, has_folder: bool, has_acme: bool) -> String {
+    if !has_folder {
+        // Where somebody before divisi ends TLS of HTTP, TCP alone may want it of divisi.
+        return "no certificate: divisi has none where it speaks no TLS (--listen-tls)".to_owned();
+    }
+    let advice = match (is_private(host), has_acme) {
+        (true, _) => "switch the local authority on (--local-authority)",
+        (false, true) => "leave its certificate to ACME (its label says that it is in files)",
+        (false, false) => "have ACME asked (--acme-email)",
+    };
+    format!("no certificate: put {host}.crt and {host}.key into --certificates, or {advice}")
 }
 
 /// What ACME is to be asked for: names of routes that are not private, and that no file is for.

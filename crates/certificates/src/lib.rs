@@ -1,4 +1,4 @@
-//! The change's way of TLS: finds a certificate for every host that routes have, and publishes it in the [`Vault`].
+//! The change's way of TLS: finds a certificate for every name that routes have, and publishes it in the [`Vault`].
 //!
 //! ```text
 //! snapshot ──► wishes ─┐
@@ -9,7 +9,7 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | `wishes` | which hosts routes have, and what they demand |
+//! | `wishes` | which names routes have, of HTTP and of TCP, and what they demand |
 //! | `folder` | certificates in files, taken up again when they change |
 //! | `authorities` | files of authorities that routes and replicas name |
 //! | `disk` | both of these: all that is read, read on a thread of its own |

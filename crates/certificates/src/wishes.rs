@@ -43,6 +43,10 @@ impl Wishes {
         for route in snapshot.routes().all().filter(|route| route.way().door != Door::Plain) {
             wishes.add(route);
         }
+        // What carries no HTTP, and whose TLS ends here all the same.
+        for route in snapshot.ports().iter().flat_map(|port| port.ended()) {
+            wishes.add(route);
+        }
         // Whoever asks for nothing in particular comes from near.
         wishes.takes_all = snapshot.fallback().is_ok();
         if wishes.takes_all {
@@ -77,3 +81,6 @@ impl Wishes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

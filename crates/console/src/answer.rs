@@ -16,8 +16,9 @@ use crate::guard::{self, Stranger};
 use crate::metrics;
 use crate::server::Sources;
 use crate::view::asking::Asking;
+use crate::view::connecting::Connecting;
 use crate::view::container::{self, NotOne};
-use crate::view::{request, snapshot};
+use crate::view::{connection, request, snapshot};
 
 /// The description of all that is answered here.
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -104,8 +105,16 @@ async fn measured(sources: &Sources) -> Answer {
 async fn explain(sources: &Sources, query: &str) -> Answer {
     let parameters = form::pairs(query);
     let has = |wanted: &str| parameters.iter().any(|(name, _)| name == wanted);
-    let usage = "ask either with ?url=http://HOST/PATH (and method=, header=, client=) or with ?container=NAME";
+    let usage = "ask either with ?url=http://HOST/PATH (and method=, header=, client=), with ?url=tcp://NAME:PORT (and client=) or \
+                 with ?container=NAME";
     match (has("url"), has("container")) {
+        (true, false) if Connecting::is_meant(&parameters) => match Connecting::read(&parameters) {
+            Ok(asked) => {
+                let told = connection::explain(&sources.world().await, sources.published.listening(), &asked);
+                json(StatusCode::OK, &Explanation::Connection(Box::new(told)))
+            }
+            Err(wrong) => problem(StatusCode::BAD_REQUEST, &wrong),
+        },
         (true, false) => match Asking::read(&parameters) {
             Ok(asking) => {
                 let world = sources.world().await;

@@ -39,7 +39,7 @@ urllib.request.urlopen("http://{}/" + what, body)
     path
 }
 
-/// Pebble, an engine with one container, and a divisi at which Pebble looks.
+/// Pebble, an engine with a container for each service, and a divisi at which Pebble looks.
 struct Stage {
     pebble: Pebble,
     divisi: Program,
@@ -51,12 +51,19 @@ struct Stage {
 impl Stage {
     /// Where `more` are further arguments, for which it may be of use to know Pebble.
     fn open(more: impl FnOnce(&Pebble) -> Vec<String>) -> Self {
+        Self::with(|_| Vec::new(), more)
+    }
+
+    /// The same with `others` beside the container of the host, who may want to know the port of TLS.
+    fn with(others: impl FnOnce(u16) -> Vec<FakeContainer>, more: impl FnOnce(&Pebble) -> Vec<String>) -> Self {
         let (plain, secure) = (local(free_port()), local(free_port()));
         let mut pebble = Pebble::prepare(Temper::default(), (plain.port(), secure.port()));
         pebble.resume();
         let (engine, data) = (FakeEngine::new(), tempfile::tempdir().expect("a folder"));
         let web = FakeContainer::replica("shop", "web", 1).label("divisi.host", "shop.example");
-        engine.run(web.network("bridge", "127.0.0.1").port(80));
+        for container in others(secure.port()).into_iter().chain([web]) {
+            engine.run(container.network("bridge", "127.0.0.1").port(80));
+        }
         let mut words = vec![
             "serve".to_owned(),
             format!("--listen={plain}"),
@@ -102,6 +109,43 @@ fn and_by_tls_alpn_01() {
     }
     let stage = Stage::open(|_| vec!["--acme-challenge=tls-alpn-01".to_owned()]);
     stage.until_ps_shows("shop.example");
+}
+
+#[test]
+fn names_of_tcp_get_theirs_where_tls_ends_in_divisi() {
+    if !has("pebble") {
+        return;
+    }
+    // A replica comes before the handshake: one that accepts is enough.
+    let replica = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let target = replica.local_addr().expect("an address").port().to_string();
+    let others = |port: u16| {
+        let named =
+            |service, name| FakeContainer::replica("shop", service, 1).label(&format!("divisi.tcp.{port}.sni"), name);
+        vec![
+            named("db", "db.example")
+                .label(&format!("divisi.tcp.{port}"), &target)
+                .label(&format!("divisi.tcp.{port}.tls"), "terminate"),
+            named("mail", "mail.example"),
+            FakeContainer::replica("shop", "queue", 1)
+                .label("traefik.tcp.routers.queue.rule", "HostSNI(`queue.example`)")
+                .label("traefik.tcp.routers.queue.entrypoints", "amqps")
+                .label("traefik.tcp.routers.queue.tls", "true"),
+        ]
+    };
+    // At the port at which the authority verifies them, too.
+    let more = |_: &Pebble| {
+        vec!["--acme-challenge=tls-alpn-01".to_owned(), format!("--entrypoints=web,websecure,amqps={}", free_port())]
+    };
+    let stage = Stage::with(others, more);
+    for name in ["shop.example", "db.example", "queue.example"] {
+        stage.until_ps_shows(name);
+    }
+    assert!(shake(stage.secure, "db.example"), "{}", stage.divisi.log());
+    let connection = format!("tcp://db.example:{}", stage.secure.port());
+    let told = run(&["explain", &connection, "--console", &stage.divisi.console()], &[]).stdout;
+    assert!(told.contains("goes to shop/db:") && told.contains("TLS: db.example has a certificate, of ACME"), "{told}");
+    assert_eq!(stage.pebble.orders(), 3, "none for mail.example, whose TLS ends in its container");
 }
 
 #[test]

@@ -62,6 +62,10 @@ fn explain_tells_where_a_request_goes() {
         told.stdout
     );
     assert!(told.stdout.contains("goes to web: ") && told.stdout.contains("POST /cart?id=1"), "{}", told.stdout);
+    let told = ask(&console, &["explain", "tcp://db.test:5432", "--client", "10.0.0.1"]);
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let said = "connection to port 5432 inside TLS for db.test from 10.0.0.1\nno label asks for port 5432\n";
+    assert!(told.stdout.starts_with(said), "{}", told.stdout);
     let json = ask(&console, &["explain", "shop.test/", "--json"]);
     assert!(json.code == Some(0) && json.stdout.starts_with("{\"kind\":\"request\""), "{json:?}");
 }
@@ -72,6 +76,8 @@ fn what_cannot_be_explained_is_said_and_has_its_code() {
     for (words, code, said) in [
         (&["explain", "web-7"][..], 1, "no container \"web-7\" is known"),
         (&["explain", "http://"], 2, "not a URL"),
+        (&["explain", "tcp://db.test"], 2, "it has no port"),
+        (&["explain", "tcp://db.test:5432", "-X", "POST"], 2, "no parameter \"method\" of a connection"),
         (&["explain", "a/", "--client", "me"], 2, "not the address of a client"),
         (&["explain"], 2, "required"),
         (&["ps", "--colour"], 2, "unexpected argument"),

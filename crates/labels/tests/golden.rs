@@ -144,6 +144,9 @@ fn streams(wish: &Wish) -> Vec<String> {
             "tcp {:?} port {} [{}] {}{tls} -> {:?}",
             route.name, route.port, route.priority, route.rule, route.service
         );
+        if !route.names.is_empty() {
+            write!(shown, "\n  certificate: {}", route.names.join(", ")).expect("memory");
+        }
         route.closed.iter().for_each(|why| write!(shown, "\n  closed: {why}").expect("memory"));
         lines.push(shown);
     }

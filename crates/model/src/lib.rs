@@ -52,6 +52,7 @@ pub mod tcp;
 mod tried;
 
 pub use alarm::Alarm;
+pub use budget::Retry;
 pub use card::Card;
 pub use engine::EngineState;
 pub use hold::Place;

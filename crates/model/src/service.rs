@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::budget::Retry;
 use crate::candidates::Candidates;
 use crate::card::Card;
 use crate::hold::Place;
@@ -191,9 +192,9 @@ impl Service {
         self.state.note_time(now);
     }
 
-    /// Whether one more attempt is within the budget; if so it is counted.
-    pub fn may_retry(&self, now: Moment) -> bool {
-        self.state.may_retry(&self.spec.retry, now)
+    /// One attempt more, if the budget has one.
+    pub fn retry(&self, now: Moment) -> Option<Retry> {
+        self.state.retry(&self.spec.retry, now)
     }
 
     /// Counts a request of the service until the entry is dropped.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Retry};
 use crate::hold::Hold;
 use crate::meter::{Histogram, Meter};
 use crate::moment::Moment;
@@ -203,9 +203,13 @@ impl State {
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Whether one more attempt is within the budget; if so it is counted.
-    pub(crate) fn may_retry(&self, limits: &RetryLimits, now: Moment) -> bool {
-        self.budget.spend(limits, self.requests(), now)
+    /// Takes one attempt more out of the budget, if there is one.
+    pub(crate) fn retry(self: &Arc<Self>, limits: &RetryLimits, now: Moment) -> Option<Retry> {
+        self.budget.draw(limits, self.requests(), now).then(|| Retry::new(self, now))
+    }
+
+    pub(crate) fn give_back(&self, drawn_at: Moment) {
+        self.budget.give_back(drawn_at);
     }
 
     /// To be called about once a second, so that the budget knows how busy the service is.

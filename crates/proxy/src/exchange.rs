@@ -11,6 +11,7 @@
 use std::cell::Cell;
 
 use divisi_http1::{RequestHead, ResponseHead};
+use divisi_model::Retry;
 
 use crate::answer::{Answer, Word};
 use crate::body::Source;
@@ -109,6 +110,7 @@ async fn walk<S: Source, A: Answer>(
         let lease = search.replica(body, hands.reply, record).await?;
         let lease = &*record.lease.insert(lease);
         record.attempts += 1;
+        search.retry.take().into_iter().for_each(Retry::make);
         if let Some(cookie) = search.cookie.take() {
             answer.tie(cookie);
         }

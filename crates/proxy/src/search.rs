@@ -7,8 +7,8 @@ use std::time::Duration;
 use divisi_http1::RequestHead;
 use divisi_model::route::Rewritten;
 use divisi_model::{
-    Crowded, Entry, Failure, Health, Lease, Moment, NoReplica, Readiness, Replica, Service, Slot, Snapshot, State,
-    Tried, Wanted,
+    Crowded, Entry, Failure, Health, Lease, Moment, NoReplica, Readiness, Replica, Retry, Service, Slot, Snapshot,
+    State, Tried, Wanted,
 };
 use tokio::time::sleep;
 
@@ -55,6 +55,8 @@ pub(crate) struct Search<'a> {
     last: Option<Error>,
     /// A connection from the pool has just failed: the same replica may get the request on a new one.
     pub(crate) fresh: bool,
+    /// The next attempt, as drawn from the budget; None where it costs nothing.
+    pub(crate) retry: Option<Retry>,
     /// The budget has no more attempts at the moment.
     overdrawn: bool,
 }
@@ -103,6 +105,7 @@ impl<'a> Search<'a> {
             was_sent: false,
             last: None,
             fresh: false,
+            retry: None,
             overdrawn: false,
         }
     }
@@ -261,7 +264,11 @@ impl<'a> Search<'a> {
     /// and its requests belong elsewhere, however many they are. That it has left may be known a moment later.
     async fn afford(&mut self, replica: &Replica, looks: u32, record: &mut Record<'_>) -> Result<bool, Error> {
         for look in 1..=looks {
-            if has_left(replica) || self.at_home(record, |service, _| service.may_retry(Moment::now()))? {
+            if has_left(replica) {
+                return Ok(true);
+            }
+            self.retry = self.at_home(record, |service, _| service.retry(Moment::now()))?;
+            if self.retry.is_some() {
                 return Ok(true);
             }
             if look < looks {

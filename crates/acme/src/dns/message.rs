@@ -2,6 +2,7 @@
 
 use super::DnsError;
 
+pub(super) const CNAME: u16 = 5;
 pub(super) const SOA: u16 = 6;
 pub(super) const TXT: u16 = 16;
 pub(super) const TSIG: u16 = 250;
@@ -31,6 +32,11 @@ pub(super) fn begin(id: u16, opcode: Opcode, name: &str, kind: u16, updates: u16
     bytes.extend(kind.to_be_bytes());
     bytes.extend(IN.to_be_bytes());
     Ok(bytes)
+}
+
+/// RFC 1035 4.1.1: whoever is asked is to ask others, if need be.
+pub(super) fn want_recursion(query: &mut [u8]) {
+    query[2] |= 1;
 }
 
 /// RFC 1035 3.1: labels with their lengths; lower case, which RFC 8945 4.3.3 wants where it is signed.
@@ -86,6 +92,8 @@ pub(super) struct Record {
     pub(super) name: String,
     pub(super) kind: u16,
     pub(super) data: Vec<u8>,
+    /// What a CNAME says: whose name it is.
+    pub(super) target: Option<String>,
 }
 
 /// Reads an answer; None for what is none.
@@ -128,7 +136,11 @@ impl Reader<'_> {
         let kind = self.number()?;
         self.take(6)?;
         let length = self.number()?;
-        Some(Record { name, kind, data: self.take(length.into())?.to_vec() })
+        let start = self.at;
+        let data = self.take(length.into())?.to_vec();
+        // RFC 1035 3.3.1, 4.1.4: it may end with a pointer into the message.
+        let target = if kind == CNAME { Some(Reader { bytes: self.bytes, at: start }.name()?) } else { None };
+        Some(Record { name, kind, data, target })
     }
 
     /// RFC 1035 4.1.4: a name may end with a pointer to another one. Pointers lead back only, so that it ends.
@@ -181,14 +193,27 @@ mod tests {
         bytes.extend([0xc0, 14, 0, 6, 0, 1, 0, 0, 0, 0, 0, 0]);
         let read = read(&bytes).unwrap();
         assert_eq!((read.id, read.code, read.is_cut), (7, 0, false));
-        assert_eq!(read.records[0], Record { name: "a.example".to_owned(), kind: TXT, data: b"\x05hello".to_vec() });
+        let expected = Record { name: "a.example".to_owned(), kind: TXT, data: b"\x05hello".to_vec(), target: None };
+        assert_eq!(read.records[0], expected);
         assert_eq!((read.records[1].name.as_str(), read.records[1].kind), ("example", SOA));
     }
 
     #[test]
+    fn a_name_may_be_another_ones() {
+        let mut bytes = answer(&[], 1);
+        // `x` and a pointer to the second label of the question.
+        put_record(&mut bytes, "a.example", (CNAME, IN, 60), &[1, b'X', 0xc0, 14]).unwrap();
+        assert_eq!(read(&bytes).unwrap().records[0].target.as_deref(), Some("x.example"));
+        let end = bytes.len() - 1;
+        bytes[end] = u8::try_from(end - 3).unwrap();
+        assert_eq!(read(&bytes), None, "a name that leads to itself");
+    }
+
+    #[test]
     fn no_bytes_make_it_panic_or_hang() {
-        let mut good = answer(&[], 1);
+        let mut good = answer(&[], 2);
         put_record(&mut good, "b.a.example", (TXT, IN, 60), &text("hello")).unwrap();
+        put_record(&mut good, "c.a.example", (CNAME, IN, 60), &[1, b'x', 0xc0, 14]).unwrap();
         for length in 0..good.len() {
             assert_eq!(read(&good[..length]), None, "{length}");
         }

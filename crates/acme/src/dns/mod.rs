@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `hook` | by a program of the user's |
 //! | `message` | queries, updates and answers as bytes (RFC 1035, 2136) |
+//! | `place` | in which zone a record is to be put, under which name |
 //! | `tsig` | signs an update (RFC 8945) |
 //! | `update` | by asking the server of the zone |
 
 mod hook;
 mod message;
+mod place;
 mod tsig;
 mod update;
 
@@ -69,6 +71,9 @@ pub enum DnsError {
     /// The server knows no zone for the name.
     #[error("{0} has no zone for {1}")]
     NoZone(String, String),
+    /// Names lead to others without an end.
+    #[error("{0} leads to another name by CNAME, that to the next one, and so on for too long")]
+    Aliases(String),
     /// The name cannot be put into a message.
     #[error("{0} is no name of the DNS")]
     Name(String),

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::message::{self, Answer, IN, NONE, Opcode, SOA, TXT};
+use super::place::{self, Place};
 use super::{Change, DnsError, Tsig};
 
 /// Seconds that others may remember it.
@@ -14,7 +15,7 @@ const TTL: u32 = 60;
 /// How often the server is asked whether it knows what it has been told.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Puts the TXT record there, or takes it away.
+/// Puts the TXT record there, or where that name leads by a CNAME, or takes it away.
 pub(super) async fn change(
     server: &str,
     key: Option<&Tsig>,
@@ -22,28 +23,16 @@ pub(super) async fn change(
     name: &str,
     value: &str,
 ) -> Result<(), DnsError> {
-    let zone = zone(server, name).await?;
-    let message = update(&zone, key, change, name, value)?;
+    let Place { zone, name } = place::find(server, &place::resolvers(), name).await?;
+    let message = update(&zone, key, change, &name, value)?;
     let answer = ask(server, &message).await?;
     if answer.code != 0 {
         return Err(refused(server, answer.code, "update"));
     }
-    while change == Change::Present && !has(server, name, value).await? {
+    while change == Change::Present && !has(server, &name, value).await? {
         sleep(AGAIN).await;
     }
     Ok(())
-}
-
-/// The zone of the server that `name` is in: whose SOA it gives, as an answer or beside the answer that there is none.
-async fn zone(server: &str, name: &str) -> Result<String, DnsError> {
-    let answer = ask(server, &message::begin(fastrand::u16(..), Opcode::Query, name, SOA, 0)?).await?;
-    // 3: the name does not exist, which it need not yet.
-    if !matches!(answer.code, 0 | 3) {
-        return Err(refused(server, answer.code, "question for the zone"));
-    }
-    let is_above = |zone: &str| name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    let soa = answer.records.into_iter().find(|record| record.kind == SOA && is_above(&record.name));
-    soa.map(|record| record.name).ok_or_else(|| DnsError::NoZone(server.to_owned(), name.to_owned()))
 }
 
 /// RFC 2136 2.5.1 and 2.5.4
@@ -67,7 +56,7 @@ async fn has(server: &str, name: &str, value: &str) -> Result<bool, DnsError> {
 }
 
 /// RFC 1035 4.2.2: over TCP a message has its length in front.
-async fn ask(server: &str, message: &[u8]) -> Result<Answer, DnsError> {
+pub(super) async fn ask(server: &str, message: &[u8]) -> Result<Answer, DnsError> {
     let exchange = async {
         let mut stream = TcpStream::connect(server).await?;
         let length = u16::try_from(message.len()).expect("a name, a value and a signature are short").to_be_bytes();
@@ -84,7 +73,7 @@ async fn ask(server: &str, message: &[u8]) -> Result<Answer, DnsError> {
 }
 
 /// RFC 2136 2.2, RFC 8945 3
-fn refused(server: &str, code: u8, what: &'static str) -> DnsError {
+pub(super) fn refused(server: &str, code: u8, what: &'static str) -> DnsError {
     let code = match code {
         1 => "FORMERR".to_owned(),
         2 => "SERVFAIL".to_owned(),

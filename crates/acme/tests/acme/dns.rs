@@ -82,7 +82,7 @@ impl Knot {
         let addr = local(free_port());
         let path = folder.join("knot");
         fs::create_dir(&path).unwrap();
-        let zone = "$ORIGIN a.example.\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n* A 127.0.0.1\n@ A 127.0.0.1\n";
+        let zone = "$ORIGIN a.example.\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n* A 127.0.0.1\n@ A 127.0.0.1\n_acme-challenge.led CNAME led.dyn\n";
         fs::write(path.join("a.example.zone"), zone).unwrap();
         let config = format!(
             "server:\n  rundir: \"{path}\"\n  listen: {ip}@{port}\n  automatic-acl: off\nlog:\n  - target: stderr\n    any: warning\n\
@@ -130,6 +130,21 @@ async fn a_wildcard_by_updates_signed_with_sha_256() {
 #[tokio::test]
 async fn a_wildcard_by_updates_signed_with_sha_512() {
     by_update("hmac-sha512").await;
+}
+
+#[tokio::test]
+async fn a_record_is_put_where_its_name_leads() {
+    if !has("pebble") || !has("knotd") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let knot = Knot::start(folder.path(), "hmac-sha256");
+    let authority = Authority::start(Temper { dns: Some(knot.addr), ..Temper::default() }).await;
+    let mut settings = authority.settings();
+    let key = format!("divisi:hmac-sha256:{SECRET}").parse().unwrap();
+    settings.dns = Some(Dns::Update { server: knot.addr.to_string(), key: Some(key) });
+    let running = Running::start(settings, &authority.house, &[&["*.led.a.example"]]);
+    running.certificate("*.led.a.example", None).await;
 }
 
 #[tokio::test]

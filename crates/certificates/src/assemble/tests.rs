@@ -175,6 +175,10 @@ fn who_is_only_there_inside_tls_and_has_no_certificate_is_told() {
     }
     let mut ring = Keyring::default();
     lay_problems(&mut ring, None, &wishes, false);
+    assert!(ring.problems["web.org"].contains("--listen-tls"), "{}", ring.problems["web.org"]);
+    let (_place, folder) = folder(|_| ());
+    let mut ring = Keyring::default();
+    lay_problems(&mut ring, Some(&folder), &wishes, false);
     assert_eq!(ring.problems.len(), 2);
     assert!(ring.problems["web.org"].contains("--acme-email"), "{}", ring.problems["web.org"]);
     assert!(ring.problems["nas"].contains("--local-authority"), "{}", ring.problems["nas"]);

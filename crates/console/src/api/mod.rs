@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`snapshot`] | `/api/snapshot`: what there is |
 //! | [`request`] | `/api/explain?url=`: where a request would go |
+//! | [`connection`] | `/api/explain?url=tcp://`: where a connection of TCP would go |
 //! | [`container`] | `/api/explain?container=`: what became of a container |
 //!
 //! `openapi.json` describes them, and a test holds the two against each other.
 
+pub mod connection;
 pub mod container;
 pub mod request;
 pub mod snapshot;
@@ -36,6 +38,8 @@ pub struct Problem {
 pub enum Explanation {
     /// Where a request would go.
     Request(Box<request::Request>),
+    /// Where a connection of TCP would go.
+    Connection(Box<connection::Connection>),
     /// What became of a container.
     Container(Box<container::Container>),
 }

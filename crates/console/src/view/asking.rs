@@ -42,7 +42,7 @@ impl Asking {
                 "url" => asking.set_url(value)?,
                 "method" => asking.set_method(value)?,
                 "header" => asking.add_header(value)?,
-                "client" => asking.set_client(value)?,
+                "client" => asking.client = client(value)?,
                 other => {
                     return Err(format!("no parameter {}; there are url, method, header and client", shown(other)));
                 }
@@ -62,7 +62,7 @@ impl Asking {
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let url: Uri = whole.parse().map_err(|error| wrong(&format!("{error}")))?;
         if !matches!(url.scheme_str(), Some("http" | "https")) {
-            return Err(wrong("its scheme is neither http nor https"));
+            return Err(wrong("its scheme is none of http, https and tcp"));
         }
         let host = url.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it has no host"))?;
         let mut buffer = Vec::new();
@@ -87,13 +87,6 @@ impl Asking {
         let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong())?;
         let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
         self.headers.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-        Ok(())
-    }
-
-    fn set_client(&mut self, text: &str) -> Result<(), String> {
-        let wrong =
-            |_| format!("not the address of a client: {}; write one like 203.0.113.7 or 2001:db8::7", shown(text));
-        self.client = text.parse().map_err(wrong)?;
         Ok(())
     }
 
@@ -160,6 +153,12 @@ impl Asked for Asking {
     }
 }
 
+/// Who asks.
+pub(super) fn client(text: &str) -> Result<IpAddr, String> {
+    let wrong = |_| format!("not the address of a client: {}; write one like 203.0.113.7 or 2001:db8::7", shown(text));
+    text.parse().map_err(wrong)
+}
+
 /// Text of others in a line of ours: in quotes, on one line, not for ever.
 pub(crate) fn shown(text: &str) -> String {
     const SHOWN: usize = 80;
@@ -196,7 +195,7 @@ mod tests {
         for (name, value, part) in [
             ("url", "http://", "not a URL"),
             ("url", "http:///x", "not a URL"),
-            ("url", "ftp://a/x", "neither http nor https"),
+            ("url", "ftp://a/x", "none of http, https and tcp"),
             ("url", "a b/x", "not a URL"),
             ("url", "http://a/../b", "400"),
             ("method", "G T", "not a method"),

@@ -8,11 +8,15 @@
 //! | [`certificate`] | how names stand inside TLS |
 //! | [`asking`] | a question about a request: text to what routes ask |
 //! | [`request`] | where a request would go |
+//! | [`connecting`] | a question about a connection of TCP |
+//! | [`connection`] | where that would go |
 //! | [`rewrite`] | the path that the replica is asked for |
 //! | [`container`] | what became of a container |
 
 pub(crate) mod asking;
 pub(crate) mod certificate;
+pub(crate) mod connecting;
+pub(crate) mod connection;
 pub(crate) mod container;
 mod ports;
 pub(crate) mod request;

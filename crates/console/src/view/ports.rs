@@ -24,7 +24,8 @@ fn tell(port: &Port, listening: &Listening) -> api::snapshot::Port {
     api::snapshot::Port { port: port.number(), state: state.to_owned(), why, routes }
 }
 
-fn route(route: &Route) -> PortRoute {
+/// What people are told of a route.
+pub(super) fn route(route: &Route) -> PortRoute {
     let way = route.way();
     let tls = match (way.door, way.passes_tls) {
         (Door::Secure, true) => "passthrough",

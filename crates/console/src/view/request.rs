@@ -6,7 +6,7 @@ use std::sync::Arc;
 use divisi_labels::nearest::nearest;
 use divisi_model::route::{self, Asked, Door, Redirect, When};
 use divisi_model::spec::{Affinity, HashKey};
-use divisi_model::{Service, Snapshot};
+use divisi_model::{Moment, Service, Snapshot};
 use divisi_tls::{Keyring, name};
 
 use super::asking::Asking;
@@ -48,7 +48,7 @@ pub(crate) fn explain(world: &World, asking: &Asking) -> Request {
                     answer.serve(world, asking, service, taken.way());
                 }
             }
-            answer.hints.extend(shown(&world.ring, asking));
+            answer.hints.extend(certificate(world, asking));
             answer.hints.extend(taken.way().redirect(asking.is_secure()).map(|redirect| expected(redirect, asking)));
         }
         None => {
@@ -61,16 +61,19 @@ pub(crate) fn explain(world: &World, asking: &Asking) -> Request {
                     answer.hints = near(&steps, asking);
                 }
             }
-            answer.hints.extend(shown(&world.ring, asking));
+            answer.hints.extend(certificate(world, asking));
         }
     }
     answer
 }
 
-/// Which certificate a client is shown before it can ask at all, if its TLS ends here.
-fn shown(ring: &Keyring, asking: &Asking) -> Option<String> {
-    let name = asking.name();
-    let key = name::normal(&name).filter(|_| asking.is_secure())?;
+fn certificate(world: &World, asking: &Asking) -> Option<String> {
+    if asking.is_secure() { shown(&world.ring, &asking.name()) } else { None }
+}
+
+/// Which certificate a client that asks for a name is shown before anything else, if its TLS ends here.
+pub(super) fn shown(ring: &Keyring, name: &str) -> Option<String> {
+    let key = name::normal(name)?;
     let problem = ring.problems.get(&*key).map(|problem| format!("; {problem}")).unwrap_or_default();
     // Who comes by an address names nobody (RFC 6066 3).
     let own = if key.parse::<IpAddr>().is_ok() { ring.find(None) } else { ring.own(&key) };
@@ -133,22 +136,7 @@ impl Request {
         let name = service.state().name().to_string();
         self.sent = Some(sent(asking, way));
         self.candidates = candidates(&group, world);
-        let (can, all) = (self.candidates.iter().filter(|one| one.pickable).count(), self.candidates.len());
-        let state = group.state(world.now);
-        let replicas = if all == 1 { "its replica" } else { &*format!("{all} replicas") };
-        (self.outcome, self.answer) = match (can, state) {
-            (0, "forgotten") => (
-                Outcome::Refused,
-                format!("is answered with 503: {name} has had no container for so long that nobody waits"),
-            ),
-            (0, "refusing") => (
-                Outcome::Refused,
-                format!("is answered with 503: no replica of {name} can take it, and nobody may wait"),
-            ),
-            (0, _) => (Outcome::Held, format!("waits for a replica of {name}: none can take it now")),
-            (can, _) if can == all => (Outcome::Served, format!("goes to {name}: {replicas} can take it")),
-            (can, _) => (Outcome::Served, format!("goes to {name}: {can} of {replicas} can take it")),
-        };
+        (self.outcome, self.answer) = fare(&group, &self.candidates, world.now, "is answered with 503");
         self.hints.extend(affinity(&service.spec().affinity));
         self.service = Some(name);
     }
@@ -172,7 +160,26 @@ fn sent(asking: &Asking, way: &route::Way) -> Sent {
     Sent { target, hides_host: way.hides_host }
 }
 
-fn candidates(group: &Group<'_>, world: &World) -> Vec<Candidate> {
+/// What becomes of who goes to a service, also in words; `refused` is what is done to one who may not even wait.
+pub(super) fn fare(group: &Group<'_>, candidates: &[Candidate], now: Moment, refused: &str) -> (Outcome, String) {
+    let name = group.service.state().name();
+    let (can, all) = (candidates.iter().filter(|one| one.pickable).count(), candidates.len());
+    let replicas = if all == 1 { "its replica" } else { &*format!("{all} replicas") };
+    match (can, group.state(now)) {
+        (0, "forgotten") => {
+            (Outcome::Refused, format!("{refused}: {name} has had no container for so long that nobody waits"))
+        }
+        (0, "refusing") => {
+            (Outcome::Refused, format!("{refused}: no replica of {name} can take it, and nobody may wait"))
+        }
+        (0, _) => (Outcome::Held, format!("waits for a replica of {name}: none can take it now")),
+        (can, _) if can == all => (Outcome::Served, format!("goes to {name}: {replicas} can take it")),
+        (can, _) => (Outcome::Served, format!("goes to {name}: {can} of {replicas} can take it")),
+    }
+}
+
+/// All of its replicas.
+pub(super) fn candidates(group: &Group<'_>, world: &World) -> Vec<Candidate> {
     let tell = |member: &super::world::Member<'_>| {
         let obstacle = member.obstacle_now(group.service, world.now);
         Candidate {

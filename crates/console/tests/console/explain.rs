@@ -10,7 +10,7 @@ use crate::stage::{self, Stage};
 fn ask(stage: &Stage, url: &str) -> Request {
     match serde_json::from_value(stage.json(&format!("/api/explain?url={}", encoded(url)))).expect("an explanation") {
         Explanation::Request(told) => *told,
-        Explanation::Container(told) => panic!("{url}: {told:?}"),
+        other => panic!("{url}: {other:?}"),
     }
 }
 

@@ -37,6 +37,11 @@ fn every_answer_is_as_described() {
     for (path, questions) in ASKED {
         questions.iter().for_each(|(query, status)| check(&stage, path, query, *status));
     }
+    let harbour = stage::harbour();
+    for query in ["?url=tcp://db.test:8443", "?url=tcp://shop.test:8443", "?url=tcp://10.0.0.1:8443", "?url=tcp://a:1"]
+    {
+        check(&harbour, "/api/explain", query, 200);
+    }
     let unheard = Stage::open(Snapshot::unrouted("nothing is known yet"), Vec::new());
     unheard.published.engine().set_wanted();
     check(&unheard, "/health/ready", "", 503);

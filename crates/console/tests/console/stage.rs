@@ -9,6 +9,7 @@ use divisi_discovery::{Advice, Place, Reason, RouteSighting, Sighting, inquiry};
 use divisi_labels::{Dialect, Outcome, Verdict};
 use divisi_model::route::{Door, Origin, Protection, Redirect, Rewrite, Route, RoutingTable, Rule, When};
 use divisi_model::spec::HoldLimits;
+use divisi_model::tcp::Ports;
 use divisi_model::{
     Card, Failure, Moment, Name, Published, Readiness, Replica, Service, Slot, Snapshot, Spec, Tried, Unrouted, Wanted,
 };
@@ -101,6 +102,32 @@ pub(crate) fn shop() -> Stage {
     sightings.push(seen(&starting));
     sightings.push(unrouted());
     Stage::open(snapshot, sightings)
+}
+
+/// A world of ports: two services, and routes by name, closed, and for everything.
+pub(crate) fn harbour() -> Stage {
+    let (db, queue) = (service("db", Spec::default()), service("queue", Spec::default()));
+    let ready = vec![replica(&db, 1, Readiness::Ready)];
+    let services = vec![Some(Arc::new(db.with_replicas(ready, 1))), Some(Arc::new(queue.with_expected(vec![1])))];
+    let host = |name: &str| Rule::host(name).expect("a name");
+    let way = |slot, door| divisi_model::route::Way { slot: Slot(slot), door, ..Default::default() };
+    let passed = |slot| divisi_model::route::Way { passes_tls: true, ..way(slot, Door::Secure) };
+    let closed = divisi_model::route::Way { closed: Some("its guard is not there".into()), ..way(1, Door::Secure) };
+    let route = |name: &str, rule, service: &str| {
+        let origin = Origin { id: name.into(), container: "shop-db-1".into(), label: "divisi.tcp".into() };
+        Route::new(name, rule, service, origin)
+    };
+    let (ports, _) = Ports::build(vec![
+        (5432, route("plain", host("*"), "shop/db").with_way(way(0, Door::Plain))),
+        (8443, route("passed", host("db.test"), "shop/db").with_way(passed(0)).with_priority(3)),
+        (8443, route("ended", host("shop.test"), "shop/queue").with_way(way(1, Door::Secure)).with_priority(4)),
+        (8443, route("soon", host("soon.test"), "shop/queue").with_way(closed).with_priority(2)),
+        (8443, route("all", host("*"), "shop/db").with_way(passed(0)).with_priority(-1)),
+        (9443, route("db", host("db.test"), "shop/db").with_way(passed(0))),
+        (10443, route("rest", host("*"), "shop/db").with_way(passed(0))),
+    ]);
+    let snapshot = Snapshot::new(services, RoutingTable::default(), Err(Unrouted::nowhere("no route holds for it")));
+    Stage::open(snapshot.with_ports(Arc::new(ports)), Vec::new())
 }
 
 fn name(service: &str) -> Name {

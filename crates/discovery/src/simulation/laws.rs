@@ -121,6 +121,12 @@ impl Laws {
         let allowed = (requests * u64::from(limits.percent) / 100).max(u64::from(limits.per_second) * 10);
         assert!(retries <= allowed, "{retries} retries for {requests} requests within ten seconds");
     }
+
+    /// No attempt came of one that was granted then.
+    pub(super) fn gives_back(&mut self, granted_at: Moment) {
+        self.tally.retries -= 1;
+        self.seconds.entry(second(granted_at)).or_default().1 -= 1;
+    }
 }
 
 /// Who of those that wait came first.

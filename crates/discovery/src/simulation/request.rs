@@ -6,7 +6,8 @@ use std::task::Context;
 use std::time::Duration;
 
 use divisi_model::{
-    Entry, Failure, Health, Lease, NoPlace, NoReplica, Place as InLine, Readiness, Replica, Service, Tried, Wanted,
+    Entry, Failure, Health, Lease, Moment, NoPlace, NoReplica, Place as InLine, Readiness, Replica, Retry, Service,
+    Tried, Wanted,
 };
 
 use super::agenda::Item;
@@ -29,6 +30,8 @@ pub(super) struct Request {
     left: Option<Arc<Replica>>,
     /// How often it looks yet whether the budget has another attempt.
     looks: u32,
+    /// The next attempt, as drawn from the budget, and when.
+    retry: Option<(Retry, Moment)>,
     /// Tells what was planned for this phase from what was planned for an earlier one.
     serial: u64,
     /// When it came into the line, among all who ever did.
@@ -102,6 +105,7 @@ impl Simulation {
             overdrawn: false,
             left: None,
             looks: 0,
+            retry: None,
             serial: 0,
             waits: None,
             _entry: entry,
@@ -121,6 +125,9 @@ impl Simulation {
         self.note(|| format!("request {number}: {outcome:?}"));
         let request = self.requests.remove(&number);
         assert!(request.is_some(), "request {number} ends twice");
+        if let Some((_, drawn_at)) = request.and_then(|request| request.retry) {
+            self.laws.gives_back(drawn_at);
+        }
         self.laws.ends(outcome);
     }
 
@@ -225,6 +232,7 @@ impl Simulation {
         self.note(|| format!("request {number} goes to {} at {}", lease.replica().name(), lease.replica().addr()));
         let Some(request) = self.requests.get_mut(&number) else { return };
         request.phase = Phase::Trying(lease, None);
+        request.retry.take().into_iter().for_each(|(retry, _)| retry.make());
         let delay = self.span(millis(2));
         self.plan(number, delay, Item::Connects);
     }
@@ -337,7 +345,8 @@ impl Simulation {
         let has_left = request.left.as_ref().is_some_and(|replica| {
             matches!(replica.readiness(), Readiness::Draining | Readiness::Gone) || replica.health() == Health::Down
         });
-        let may = has_left || service.may_retry(now);
+        request.retry = if has_left { None } else { service.retry(now).map(|retry| (retry, now)) };
+        let may = has_left || request.retry.is_some();
         if !has_left {
             self.laws.retries(may, service.spec(), now);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use divisi_labels::{Dialect, StreamRoute, Wish};
-use divisi_model::route::{Origin, Route, Way};
+use divisi_model::route::{Origin, Protection, Route, Way};
 use divisi_model::tcp::Ports;
 use tracing::warn;
 
@@ -52,7 +52,8 @@ impl Table {
             let slot = self.services.slot_or_new(&service, &self.spec, &self.tuning, now);
             drawn.push(Drawn { name: spec.name.as_str().into(), slot, closed: spec.closed.clone(), is_asked: true });
             let closed = spec.closed.as_deref().map(Arc::from);
-            let way = Way { slot, closed, door: spec.door, passes_tls: spec.passes_tls, ..Way::default() };
+            let protection = Arc::new(Protection { names: spec.names.clone(), ..Protection::default() });
+            let way = Way { slot, closed, door: spec.door, passes_tls: spec.passes_tls, protection, ..Way::default() };
             let origin =
                 Origin { id: Arc::clone(id), container: Arc::clone(&lead.name), label: spec.label.as_str().into() };
             let route = Route::new(spec.name.as_str(), spec.rule.clone(), self.title(slot), origin);

@@ -48,7 +48,7 @@ impl Report {
         findings.extend(layout::findings(&project, &players));
         let (alone, more) = alone::find(&project, &players, ways.is_empty());
         findings.extend(more);
-        let (streams, more) = streams::ways(&players);
+        let (streams, more) = streams::ways(&players, settings.routing.reader.has_tls);
         ways.extend(streams);
         findings.extend(more);
         let compat = settings.compat.then(|| verdicts::compat(&players, &names));

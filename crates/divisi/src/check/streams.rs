@@ -9,12 +9,15 @@ use super::cast::{self, Player};
 use super::finding::Finding;
 use super::ways::Way;
 
+/// Why nothing comes of TLS that is to end in a divisi which speaks none.
+const NO_TLS: &str = "its TLS is to end in divisi, which has no certificates without TLS of its own (--listen-tls off)";
+
 /// All routes of TCP, and what is wrong with them.
-pub(crate) fn ways(players: &[Player<'_>]) -> (Vec<Way>, Vec<Finding>) {
+pub(crate) fn ways(players: &[Player<'_>], has_tls: bool) -> (Vec<Way>, Vec<Finding>) {
     let (mut ways, mut findings, mut routes) = (Vec::new(), Vec::new(), Vec::new());
     for player in players {
         for spec in &player.wish.streams.routes {
-            let way = way(players, player, spec);
+            let way = way(players, player, spec, has_tls);
             if let Some(why) = &way.closed {
                 let text = format!("{} serves nobody: {why}", way.rule);
                 findings.push(Finding::new(Level::Error, &way.place, &way.service, text).about(&way.label));
@@ -35,7 +38,9 @@ pub(crate) fn ways(players: &[Player<'_>]) -> (Vec<Way>, Vec<Finding>) {
     (ways, findings)
 }
 
-fn way(players: &[Player<'_>], player: &Player<'_>, spec: &StreamRoute) -> Way {
+fn way(players: &[Player<'_>], player: &Player<'_>, spec: &StreamRoute, has_tls: bool) -> Way {
+    let is_ended = spec.door == Door::Secure && !spec.passes_tls;
+    let closed = spec.closed.clone().or_else(|| (is_ended && !has_tls).then(|| NO_TLS.to_owned()));
     Way {
         service: player.service.name.clone(),
         dialect: spec.dialect,
@@ -45,7 +50,7 @@ fn way(players: &[Player<'_>], player: &Player<'_>, spec: &StreamRoute) -> Way {
         // What is said of doors is said of requests.
         door: Door::Any,
         redirect: None,
-        closed: spec.closed.clone(),
+        closed,
         behind: None,
         label: spec.label.clone(),
         place: player.place(&spec.label).clone(),

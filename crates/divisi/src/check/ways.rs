@@ -44,6 +44,16 @@ pub(crate) fn names<'a>(players: &'a [Player<'_>]) -> HashSet<&'a str> {
     specs.filter(|spec| spec.dialect == Dialect::Traefik).map(|spec| spec.name.as_str()).collect()
 }
 
+/// What is to be known of a route that demands TLS of a divisi that speaks none.
+const OUTSIDE: &str = "is meant for requests inside TLS, and divisi speaks none (--listen-tls off): whoever reaches it is served, so \
+                       let nobody reach it but the one who ends TLS before it";
+
+/// Whether nobody is served without TLS, where divisi speaks it. A route that sends everybody into it stands beside one that does.
+fn demands_tls(route: &RouteSpec) -> bool {
+    let is_sent = route.redirect.is_some_and(|redirect| redirect.when == When::Always);
+    route.door == Door::Secure || route.door == Door::Any && is_sent
+}
+
 /// All routes, and what is wrong with them.
 pub(crate) fn ways(players: &[Player<'_>], routing: &Routing) -> (Vec<Way>, Vec<Finding>) {
     let known = middlewares(players);
@@ -53,6 +63,8 @@ pub(crate) fn ways(players: &[Player<'_>], routing: &Routing) -> (Vec<Way>, Vec<
         for spec in &player.wish.routes {
             let mut spec = spec.clone();
             let meant = |middleware: &str| meant(&known, &player.service.name, middleware);
+            let mut within_tls = spec.clone();
+            apply(&mut within_tls, meant, &routing.passed_over, true);
             apply(&mut spec, meant, &routing.passed_over, routing.reader.has_tls);
             let place = player.place(&spec.label).clone();
             let target = servers.target(player, &spec);
@@ -60,6 +72,9 @@ pub(crate) fn ways(players: &[Player<'_>], routing: &Routing) -> (Vec<Way>, Vec<
             if let Some(why) = &spec.closed {
                 let text = format!("{} serves nobody: {why}", spec.text);
                 findings.push(Finding::new(Level::Error, &place, name, text).about(&spec.label));
+            } else if !routing.reader.has_tls && demands_tls(&within_tls) {
+                let text = format!("{} {OUTSIDE}", spec.text);
+                findings.push(Finding::new(Level::Warning, &place, name, text).about(&spec.label));
             }
             routes.push(route(player, &spec, target.as_deref()));
             ways.push(Way {

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | [`client`] | one question, one answer |
 //! | [`mod@ps`] | what there is, as a table |
-//! | [`request`], [`container`] | explanations |
+//! | [`request`], [`connection`], [`container`] | explanations |
 //! | [`text`] | tables, times, numbers |
 
 mod client;
+mod connection;
 mod container;
 mod ps;
 mod request;
@@ -49,7 +50,7 @@ pub(crate) fn ps(settings: &Ps) -> ExitCode {
     finish(done)
 }
 
-/// Explains where a request would go, or what became of a container.
+/// Explains where a request or a connection would go, or what became of a container.
 pub(crate) fn explain(settings: &Explain) -> ExitCode {
     let done = in_runtime(async {
         let answer = client::ask(&settings.ask.console, &question(&settings.about)).await?;
@@ -60,6 +61,9 @@ pub(crate) fn explain(settings: &Explain) -> ExitCode {
         let (text, is_routed) = match &told {
             Explanation::Request(told) => {
                 (request::text(told), matches!(told.outcome, Outcome::Served | Outcome::Held))
+            }
+            Explanation::Connection(told) => {
+                (connection::text(told), matches!(told.outcome, Outcome::Served | Outcome::Held))
             }
             Explanation::Container(told) => (container::text(told), told.unrouted.is_none()),
         };

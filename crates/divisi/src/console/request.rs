@@ -1,6 +1,6 @@
 //! Where a request would go, in words.
 
-use divisi_console::api::request::{Fate, Question, Request, Step};
+use divisi_console::api::request::{Candidate, Fate, Question, Request, Step};
 use divisi_console::api::snapshot::Route;
 
 use super::text::{Table, brief, one_line};
@@ -14,7 +14,7 @@ pub(super) fn text(told: &Request) -> String {
     for hint in &told.hints {
         text.push_str(&format!("{}\n", one_line(hint)));
     }
-    for section in [sent(told), candidates(told), steps(&told.steps)] {
+    for section in [sent(told), candidates(&told.candidates), holds(told.steps.iter().map(step))] {
         if !section.is_empty() {
             text.push('\n');
             text.push_str(&section);
@@ -69,34 +69,43 @@ fn protection(route: &Route) -> String {
     [door, client, hsts].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-fn candidates(told: &Request) -> String {
-    if told.candidates.is_empty() {
+/// Who could take it.
+pub(super) fn candidates(candidates: &[Candidate]) -> String {
+    if candidates.is_empty() {
         return String::new();
     }
     let mut table = Table::new(&["REPLICA", "ADDRESS", "STATE", "COULD TAKE IT"], &[]);
-    for one in &told.candidates {
+    for one in candidates {
         let could = one.obstacle.as_ref().map_or_else(|| "yes".to_owned(), |advice| format!("no: {}", advice.why));
         table.row([one.replica.clone(), one.address.clone(), one.state.clone(), could]);
     }
     table.text("")
 }
 
-fn steps(steps: &[Step]) -> String {
-    if steps.is_empty() {
+/// A route in the table of all: its rule, where it leads, and whether it holds.
+pub(super) type Stood = (Fate, [String; 3]);
+
+/// What became of each route.
+pub(super) fn holds(steps: impl ExactSizeIterator<Item = Stood>) -> String {
+    if steps.len() == 0 {
         return String::new();
     }
     let mut table = Table::new(&["ROUTE", "TO", "HOLDS"], &[]);
     let mut unmet = 0;
-    for step in steps {
-        unmet += usize::from(step.fate == Fate::Unmet);
-        if step.fate == Fate::Unmet && unmet > MOST_UNMET {
-            continue;
+    for (fate, cells) in steps {
+        unmet += usize::from(fate == Fate::Unmet);
+        if fate != Fate::Unmet || unmet <= MOST_UNMET {
+            table.row(cells);
         }
-        table.row([rule(&step.route), step.route.service.clone(), fate(step)]);
     }
     let more = unmet.saturating_sub(MOST_UNMET);
     let more = if more > 0 { format!("and {more} more that do not hold; --json shows all\n") } else { String::new() };
     format!("{}{more}", table.text(""))
+}
+
+fn step(step: &Step) -> Stood {
+    let became = fate(step.fate, step.unmet.as_deref(), &step.found, &step.route.rule);
+    (step.fate, [rule(&step.route), step.route.service.clone(), became])
 }
 
 /// For which requests a route is, in as many words as there is room for. One that no label asks for has a long rule, of which its
@@ -109,17 +118,18 @@ fn is_by_name(route: &Route) -> bool {
     route.label.starts_with('(')
 }
 
-fn fate(step: &Step) -> String {
-    match step.fate {
+/// Whether a rule holds, and if not, which part of it, and what there is instead.
+pub(super) fn fate(fate: Fate, unmet: Option<&str>, found: &str, rule: &str) -> String {
+    match fate {
         Fate::Taken => "yes, and is taken".to_owned(),
         Fate::Outranked => "yes, but another one stands before it".to_owned(),
         Fate::Same => "yes: the same route, of another replica".to_owned(),
-        Fate::Door => format!("yes, but {}", step.found),
-        Fate::Sent => format!("yes, and the request is sent there, for it {}", step.found),
+        Fate::Door => format!("yes, but {found}"),
+        Fate::Sent => format!("yes, and the request is sent there, for it {found}"),
         Fate::Unmet => {
-            let part = step.unmet.as_deref().unwrap_or_default();
+            let part = unmet.unwrap_or_default();
             // Where the rule is one condition it needs no repeating.
-            match (part == step.route.rule, step.found.as_str()) {
+            match (part == rule, found) {
                 (true, "") => "no".to_owned(),
                 (true, found) => format!("no: {found}"),
                 (false, "") => format!("no: {}", brief(part)),

@@ -6,7 +6,7 @@ use std::path::Path;
 use divisi_console::api::Explanation;
 use serde_json::{Value, json};
 
-use super::{container, ps, request};
+use super::{connection, container, ps, request};
 
 fn replica(number: u32, state: &str, obstacle: &Value) -> Value {
     let readiness = if ["down", "ejected"].contains(&state) { "ready" } else { state };
@@ -101,6 +101,7 @@ fn snapshot(connected: bool) -> Value {
 fn explanation(value: Value) -> String {
     match serde_json::from_value(value).expect("an explanation") {
         Explanation::Request(told) => request::text(&told),
+        Explanation::Connection(told) => connection::text(&told),
         Explanation::Container(told) => container::text(&told),
     }
 }
@@ -215,4 +216,30 @@ fn golden_container() {
     told["unrouted"] = advice("it exposes no port", "divisi.port=5432");
     ["places", "routes", "labels"].into_iter().for_each(|part| told[part] = json!([]));
     golden("container-unrouted.txt", &explanation(told));
+}
+
+#[test]
+fn golden_connection() {
+    let (mail, old) = ("HostSNI(`mail.test`)", "HostSNI(`old.test`) && ClientIP(`10.0.0.0/8`)");
+    let taken = port_route("HostSNI(`db.test`)", "terminate", &Value::Null);
+    let step = |route: &Value, fate: &str, unmet: Option<&str>, found: &str| json!({ "route": route, "fate": fate, "unmet": unmet, "found": found });
+    let mut told = json!({
+        "kind": "connection",
+        "question": { "port": 5432, "server_name": "db.test", "client": "127.0.0.1", "tls": true },
+        "steps": [
+            step(&port_route(mail, "passthrough", &Value::Null), "unmet", Some(mail), "the name is db.test"),
+            step(&port_route(old, "passthrough", &Value::Null), "unmet", Some("ClientIP(`10.0.0.0/8`)"), "the client is 127.0.0.1"),
+            step(&taken, "taken", None, ""),
+            step(&port_route("HostSNI(`*`)", "none", &Value::Null), "door", None, "comes only without TLS"),
+        ],
+        "outcome": "served", "answer": "goes to shop/db:5432/tcp: its replica can take it", "route": taken, "service": "shop/db:5432/tcp",
+        "candidates": [{ "replica": "shop-db-1", "address": "172.20.0.2:5432", "state": "ready", "pickable": true, "obstacle": null }],
+        "hints": ["TLS: db.test has a certificate, of the local authority"],
+    });
+    golden("connection.txt", &explanation(told.clone()));
+    told["question"] = json!({ "port": 1, "server_name": "", "client": "::1", "tls": false });
+    (told["outcome"], told["answer"]) = (json!("nowhere"), json!("no label asks for port 1"));
+    (told["route"], told["service"]) = (Value::Null, Value::Null);
+    (told["steps"], told["candidates"], told["hints"]) = (json!([]), json!([]), json!(["labels ask for 5432"]));
+    golden("connection-nowhere.txt", &explanation(told));
 }

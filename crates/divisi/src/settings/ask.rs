@@ -37,7 +37,7 @@ pub(crate) struct Explain {
 /// What an explanation is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum About {
-    /// A request.
+    /// A request, or a connection, of which there is no more to say than its URL and who asks.
     Request {
         /// Where it goes.
         url: String,
@@ -84,7 +84,10 @@ pub(super) fn with_explain(command: Command) -> Command {
             Arg::new("what")
                 .value_name("URL|CONTAINER")
                 .required(true)
-                .help("A URL (it has a / in it), or a container: its name, the beginning of its id, or its service"),
+                .help(
+                    "A URL (it has a / in it; tcp://NAME:PORT for a connection of TCP), or a container: its name, the beginning of \
+                     its id, or its service",
+                ),
         )
         .arg(of_request("method", "METHOD", "The method of the request [default: GET]").short('X'))
         .arg(

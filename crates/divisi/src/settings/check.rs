@@ -36,9 +36,9 @@ impl Check {
         row::read(&table(), &self.given, environment)
     }
 
-    /// The flag that says the same as a variable, of those about how labels are read.
+    /// The flag that says the same as a variable, of those that say what labels come to.
     pub(crate) fn flag(variable: &str) -> Option<&'static str> {
-        let mut rows = routing::rows::<Self>().into_iter().map(|setting| setting.row);
+        let mut rows = routing::rows::<Self>().into_iter().chain([LISTEN_TLS]).map(|setting| setting.row);
         rows.find(|row| row.variables.contains(&variable)).map(|row| row.flag)
     }
 }
@@ -63,8 +63,22 @@ const fn switch(flag: &'static str, variables: &'static [&'static str], help: &'
 pub(super) fn table() -> Vec<Setting<Check>> {
     let mut table = Vec::from(OURS);
     table.extend(routing::rows());
+    table.push(LISTEN_TLS);
     table
 }
+
+/// As of `divisi serve`, though nobody listens: without TLS routes have no doors.
+const LISTEN_TLS: Setting<Check> = Setting {
+    row: Row {
+        default: Some(":8443"),
+        example: "off",
+        group: "Labels",
+        ..row("listen-tls", &["DIVISI_LISTEN_TLS"], "ADDR", "Where divisi is to listen for TLS; off for nowhere")
+    },
+    set: |check, given| {
+        put(&mut check.routing.reader.has_tls, values::listen_or_off(given.text).map(|listen| listen.is_some()))
+    },
+};
 
 const OURS: &[Setting<Check>] = &[
     Setting {

@@ -10,6 +10,8 @@
 pub mod native;
 pub(crate) mod rows;
 
+use std::sync::Arc;
+
 use divisi_model::route::{Door, Rule};
 use divisi_model::spec::Question;
 use divisi_model::{Spec, Speech};
@@ -46,6 +48,8 @@ pub struct StreamRoute {
     pub door: Door,
     /// Whether TLS is the replica's business.
     pub passes_tls: bool,
+    /// The names of its certificate, where TLS ends here; empty for those of the rule.
+    pub names: Vec<Arc<str>>,
     /// The service that it leads to, among those of its language.
     pub service: String,
     /// Why it serves nobody.

@@ -242,6 +242,7 @@ fn finish(port: u16, draft: Draft, spec: &Spec, read: &mut Read) {
         priority: said.priority.unwrap_or(rank),
         door: if is_secure { Door::Secure } else { Door::Plain },
         passes_tls: is_secure && said.ends_tls != Some(true),
+        names: Vec::new(),
         service: service.clone(),
         closed: None,
     });

@@ -42,12 +42,19 @@ pub(crate) enum RouterRule {
 pub(crate) struct Tls {
     is_off: bool,
     is_on: bool,
-    /// The names of certificates, by what stands in the brackets, in the order of its text.
-    domains: BTreeMap<String, Domain>,
+    domains: Domains,
 }
+
+/// The names of certificates, by what stands in the brackets, in the order of its text.
+pub(crate) type Domains = BTreeMap<String, Domain>;
 
 /// The names of one certificate: the first, and others.
 type Domain = (Option<Arc<str>>, Vec<Arc<str>>);
+
+/// All of them.
+pub(crate) fn names_of(domains: &Domains) -> Vec<Arc<str>> {
+    domains.values().flat_map(|(main, others)| main.iter().chain(others).cloned()).collect()
+}
 
 impl Tls {
     fn domain(&mut self, said: Said<'_>) -> &mut Domain {
@@ -74,8 +81,7 @@ impl Router {
 
     /// What is wanted of TLS.
     pub(crate) fn protection(&self) -> Protection {
-        let names = self.tls.domains.values().flat_map(|(main, others)| main.iter().chain(others).cloned());
-        Protection { names: names.collect(), ..Protection::default() }
+        Protection { names: names_of(&self.tls.domains), ..Protection::default() }
     }
 }
 
@@ -170,11 +176,13 @@ pub(crate) fn tls(router: &mut Router, said: Said<'_>) -> Outcome {
     }
 }
 
+/// What becomes of a resolver of certificates.
+pub(crate) const RESOLVER: &str =
+    "whatever its name, certificates come by ACME as the flags of divisi say (--acme-email)";
+
 pub(crate) fn resolver(router: &mut Router, _: Said<'_>) -> Outcome {
     match within_tls(router, |_| ()) {
-        Outcome::Used => Outcome::Approximated(
-            "whatever its name, certificates come by ACME as the flags of divisi say (--acme-email)".to_owned(),
-        ),
+        Outcome::Used => Outcome::Approximated(RESOLVER.to_owned()),
         outcome => outcome,
     }
 }

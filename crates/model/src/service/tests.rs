@@ -138,7 +138,11 @@ fn retries_are_a_share_of_the_requests_and_of_nothing_else() {
         let _retry = service.pick(&tried, Wanted::Any, NOW).expect("the other");
         assert!((0..10).all(|_| pick(&service).is_err()), "both are busy");
     }
-    assert_eq!((0..100).take_while(|_| service.may_retry(NOW)).count(), 10);
+    let draw = || (0..100).map_while(|_| service.retry(NOW)).collect::<Vec<_>>();
+    assert_eq!(draw().len(), 10);
+    // They were not made, and so they are still there.
+    draw().into_iter().for_each(Retry::make);
+    assert_eq!(draw().len(), 0);
 }
 
 #[test]

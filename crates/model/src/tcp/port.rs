@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Connection;
+use crate::route::explain::Step;
 use crate::route::{Conflict, Door, Route, RoutingTable};
 
 /// A port that is asked for, with its routes.
@@ -54,6 +55,18 @@ impl Port {
     pub fn find(&self, connection: &Connection<'_>) -> Option<&Route> {
         let table = if connection.hello.is_some() { &self.secure } else { &self.plain };
         table.find(connection)
+    }
+
+    /// What becomes of each route for that connection, in the order of [`routes`](Self::routes). For people.
+    pub fn explain(&self, connection: &Connection<'_>) -> Vec<Step<'_>> {
+        let mut steps = self.secure.explain(connection);
+        steps.extend(self.plain.explain(connection));
+        steps
+    }
+
+    /// The routes whose TLS is ended here, in no order: for the names of these there has to be a certificate.
+    pub fn ended(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.secure.all().filter(|route| !route.way().passes_tls)
     }
 
     /// All routes, in order, those inside TLS first.

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use super::*;
+use crate::route::explain::{Outcome, Step};
 use crate::route::{Door, Origin, Route, Rule, Way};
 use crate::snapshot::Slot;
 
@@ -117,4 +118,25 @@ fn news_of_a_port_is_told_once() {
     assert!(listening.set(1, failed.clone()) && !listening.set(1, failed.clone()));
     assert_eq!((listening.of(1), listening.of(2)), (failed, Standing::Closed));
     assert!(listening.set(1, Standing::Closed) && !listening.set(1, Standing::Closed));
+}
+
+#[test]
+fn every_route_of_a_port_says_why() {
+    let (ports, _) = Ports::build(vec![
+        (443, route("a", "exact", name("db.example.com"), Door::Secure)),
+        (443, route("b", "wild", name("*.example.com"), Door::Secure)),
+        (443, route("c", "plain", name("*"), Door::Plain)),
+    ]);
+    let port = ports.get(443).expect("open");
+    let told = |connection| {
+        let steps = port.explain(&connection);
+        let outcome = |step: &Step<'_>| match &step.outcome {
+            Outcome::Unmet { part, .. } => format!("{}: {part} does not hold", step.route.service()),
+            other => format!("{}: {other:?}", step.route.service()),
+        };
+        steps.iter().map(outcome).collect::<Vec<_>>()
+    };
+    assert_eq!(told(inside("db.example.com", &[])), ["exact: Taken", "wild: Outranked", "plain: Door(Plain)"]);
+    let unmet = ["exact: Host(`db.example.com`) does not hold", "wild: Host(`*.example.com`) does not hold"];
+    assert_eq!(told(PLAIN), [&unmet[..], &["plain: Taken"]].concat());
 }

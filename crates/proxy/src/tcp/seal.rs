@@ -47,7 +47,7 @@ async fn choose(greeting: &Greeting, timer: &Timer, worker: &Worker) -> Option<A
         match worker.vault.choose(greeting.server_name.as_deref(), greeting.protocols(), Speaks::Stream) {
             Choice::Serve { config, .. } => return Some(config),
             Choice::Soon if matches!(timer.limit(news.changed()).await, Ok(Ok(()))) => {}
-            // An ACME authority that looks at a name comes to the port of HTTP.
+            // An ACME authority that looks at a name comes to a port of HTTP, where it is left to that.
             Choice::Soon | Choice::Challenge(_) | Choice::Refuse => return None,
         }
     }

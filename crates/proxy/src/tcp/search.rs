@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use divisi_model::spec::Affinity;
 use divisi_model::tcp::{Connection, Hello};
-use divisi_model::{Crowded, Failure, Lease, Moment, NoReplica, Place, Service, Slot, State, Tried, Wanted};
+use divisi_model::{Crowded, Failure, Lease, Moment, NoReplica, Place, Retry, Service, Slot, State, Tried, Wanted};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -46,12 +46,15 @@ pub(super) struct Search<'a> {
     course: Course,
     wanted: Wanted,
     tried: Tried,
+    /// The next attempt, as drawn from the budget; None where it costs nothing.
+    retry: Option<Retry>,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(worker: &'a Worker, client: &'a TcpStream, timer: &'a Timer, hello: Option<Hello<'a>>) -> Self {
         let course = Course { ends_tls: false, drain: Duration::ZERO };
-        Self { worker, client, timer, hello, home: None, course, wanted: Wanted::Any, tried: Tried::NONE }
+        let (home, wanted, tried, retry) = (None, Wanted::Any, Tried::NONE, None);
+        Self { worker, client, timer, hello, home, course, wanted, tried, retry }
     }
 
     /// A connection to a replica, whose lease is in the record. The client has been sent nothing, and nothing of it was used.
@@ -75,6 +78,7 @@ impl<'a> Search<'a> {
                 }
                 Err(NoReplica::NoneReady | NoReplica::Busy) => self.hold(record).await?,
             };
+            self.retry.take().into_iter().for_each(Retry::make);
             match self.connect(lease, record).await {
                 Ok(stream) => return Ok((stream, self.course)),
                 Err(error) if usize::from(record.attempts) >= Tried::MOST => return Err(error),
@@ -108,7 +112,8 @@ impl<'a> Search<'a> {
             self.tried.add(replica.id());
         }
         let has_left = replica.is_some_and(|replica| has_left(&replica));
-        let may = has_left || self.at_home(record, |service, _| service.may_retry(Moment::now()))?;
+        self.retry = if has_left { None } else { self.at_home(record, |service, _| service.retry(Moment::now()))? };
+        let may = has_left || self.retry.is_some();
         if !may {
             self.tried = Tried::NONE;
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use divisi_model::route::Route;
 use divisi_model::tcp::{Connection, Port};
+use divisi_tls::{Choice, Speaks};
 use tokio::net::TcpStream;
 
 use super::hello;
@@ -64,8 +65,11 @@ pub(crate) async fn sift(
 }
 
 /// A route for whatever name leaves those to HTTP for which there is a certificate here: so it is in Traefik, where a router
-/// for a host comes before one of TCP for all.
+/// for a host comes before one of TCP for all. And every route leaves whoever looks for what divisi shows to an ACME authority
+/// (RFC 8737 3), which has asked for a name of that route perhaps: a replica knows nothing of that.
 fn is_left_to_http(route: &Route, greeting: &Greeting, worker: &Worker) -> bool {
-    let name = greeting.server_name.as_deref().unwrap_or_default();
-    route.text() == "All()" && worker.vault.load().own(name).is_some()
+    let name = greeting.server_name.as_deref();
+    let is_certified = || worker.vault.load().own(name.unwrap_or_default()).is_some();
+    let choice = || worker.vault.choose(name, greeting.protocols(), Speaks::Stream);
+    (route.text() == "All()" && is_certified()) || matches!(choice(), Choice::Challenge(_))
 }

@@ -110,6 +110,24 @@ fn the_budget_bounds_attempts() {
 }
 
 #[test]
+fn one_retry_costs_one_of_the_budget_though_that_fails_too() {
+    let (one, other) = (Replica::start(hangs_up), Replica::start(hangs_up));
+    let spec = Spec {
+        retry: RetryLimits { percent: 0, per_second: 1 },
+        ejection: EjectionRules { failures: 0, ..EjectionRules::default() },
+        ..spec()
+    };
+    let proxy = Proxy::of(settings(), spec, &[one.addr(), other.addr()]);
+    for _ in 0..4 {
+        assert_eq!(proxy.fetch(GET).status(), 502);
+    }
+    // A second attempt each, and nobody is there for a third.
+    assert_eq!((one.requests().len(), other.requests().len()), (4, 4));
+    let left: Vec<_> = std::iter::from_fn(|| proxy.service.retry(Moment::now())).collect();
+    assert_eq!(left.len(), 10 - 4, "one per second over ten seconds are allowed");
+}
+
+#[test]
 fn the_requests_of_a_replica_that_has_left_cost_no_budget() {
     let crowd = 40;
     let bad = Replica::start(|conn| conn.request().and_then(|_| conn.wait_closed()).map(drop));

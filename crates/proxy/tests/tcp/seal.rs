@@ -6,6 +6,7 @@ use divisi_model::Card;
 use divisi_model::route::{Door, Route, Rule, Way};
 use divisi_model::speech::{Scheme, Speech, Trust};
 use divisi_model::tcp::Standing;
+use divisi_proxy::{Running, Settings};
 use divisi_testkit::replica::Replica;
 use divisi_testkit::wait;
 
@@ -81,4 +82,27 @@ fn http_and_tls_that_is_passed_on_share_a_port() {
     // A route for all names is one, too.
     stage.publish(&stage.members, vec![route(own.port(), any(), Door::Secure, 0)]);
     wait::until("it is passed on", || secure.ask(own, "a.wild.example.com").is_some());
+}
+
+/// An authority that verifies a name by TLS comes to the port of HTTPS, whatever else the name leads to there.
+#[test]
+fn who_looks_for_the_challenge_of_a_name_that_tcp_has_finds_it() {
+    let (secure, challenge) = (Secure::new(), Secure::new());
+    let (_listener, addr) = secure.replica("passed on");
+    let settings = Settings { listen_tls: Some(([127, 0, 0, 1], 0).into()), ..settings() };
+    let stage = Stage::with(settings, spec(), &[addr], None);
+    let own = stage.proxy.running.as_ref().and_then(Running::tls_addr).expect("it speaks TLS");
+    let passed = |rule| route(own.port(), rule, Door::Secure, 0);
+    for (routes, what) in [
+        (vec![ended(passed(name("db.example.com")))], "a name that is ended here"),
+        (vec![passed(any())], "all names, passed on"),
+    ] {
+        stage.publish(&stage.members, routes);
+        stage.wait_for(own.port(), &Standing::Shared);
+        assert!(!challenge.is_challenge_shown(own, "db.example.com"), "{what}: before");
+        challenge.show_challenge(&stage.proxy.vault, "db.example.com");
+        assert!(challenge.is_challenge_shown(own, "db.example.com"), "{what}");
+        assert!(!challenge.is_challenge_shown(own, "a.wild.example.com"), "{what}: another name");
+        stage.proxy.vault.remove_challenge("db.example.com");
+    }
 }

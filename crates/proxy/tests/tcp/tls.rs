@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use divisi_model::route::{Door, Rule};
 use divisi_testkit::replica::Replica;
 use divisi_testkit::wait;
-use divisi_tls::{Certificate, Keyring, Source};
-use rustls::pki_types::{PrivateKeyDer, ServerName};
+use divisi_tls::{Certificate, Keyring, Source, Vault};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, Stream};
 
 use crate::stage::{Stage, any, echo, greeting, route};
@@ -94,17 +95,42 @@ impl Secure {
         String::from_utf8(back.to_vec()).ok()
     }
 
+    /// From now on this is what an ACME authority is shown that looks at the name.
+    pub(crate) fn show_challenge(&self, vault: &Vault, name: &str) {
+        let (chain, key) = &self.pair;
+        let certificate = CertificateDer::from_pem_slice(chain.as_bytes()).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
+        vault.set_challenge(name, certificate, key).expect("a challenge");
+    }
+
+    /// Whether an ACME authority that looks at the name is shown the certificate of this one (RFC 8737 3).
+    pub(crate) fn is_challenge_shown(&self, addr: SocketAddr, name: &str) -> bool {
+        let mut tcp = TcpStream::connect(addr).expect("it listens");
+        tcp.set_read_timeout(Some(Duration::from_secs(20))).expect("a time");
+        let mut tls = self.connection(name, vec![b"acme-tls/1".to_vec()]);
+        while tls.is_handshaking() {
+            if tls.complete_io(&mut tcp).is_err() {
+                return false;
+            }
+        }
+        tls.alpn_protocol() == Some(b"acme-tls/1")
+    }
+
     /// The first bytes of a client that offers `protocols`.
     fn hello(&self, name: &str, protocols: Vec<Vec<u8>>) -> Vec<u8> {
-        let mut config = ClientConfig::clone(&self.client);
-        config.alpn_protocols = protocols;
-        let name = ServerName::try_from(name.to_owned()).expect("a name");
-        let mut tls = ClientConnection::new(Arc::new(config), name).expect("a configuration");
+        let mut tls = self.connection(name, protocols);
         let mut bytes = Vec::new();
         while tls.wants_write() {
             tls.write_tls(&mut bytes).expect("memory");
         }
         bytes
+    }
+
+    fn connection(&self, name: &str, protocols: Vec<Vec<u8>>) -> ClientConnection {
+        let mut config = ClientConfig::clone(&self.client);
+        config.alpn_protocols = protocols;
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        ClientConnection::new(Arc::new(config), name).expect("a configuration")
     }
 }
 

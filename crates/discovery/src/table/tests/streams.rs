@@ -130,20 +130,36 @@ fn the_next_container_may_want_another_port_and_a_change_elsewhere_touches_none(
     assert!(at(&world, 6432, None).is_some() && at(&world, 5432, None).is_none());
 }
 
+fn world_of_traefik(labels: &[(&str, &str)]) -> World {
+    let mut settings = Settings { project: Some("shop".to_owned()), ..Settings::default() };
+    settings.reader.traefik.ports = vec![("postgres".to_owned(), 15432)];
+    let mut world = World::of(&settings);
+    world.list(&[labelled("a", "db", 1, labels)]);
+    world.commit();
+    world.accept_all();
+    world
+}
+
+#[test]
+fn the_names_of_a_certificate_come_along() {
+    let world = world_of_traefik(&[
+        ("traefik.tcp.routers.db.rule", "HostSNIRegexp(`^[a-z]+\\.example\\.com$`)"),
+        ("traefik.tcp.routers.db.tls.domains[0].main", "*.example.com"),
+    ]);
+    let snapshot = world.routed.as_ref().expect("published");
+    let port = snapshot.ports().get(15432).expect("open");
+    let names: Vec<_> = port.ended().flat_map(|route| route.way().protection.names.clone()).collect();
+    assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["*.example.com"]);
+}
+
 #[test]
 fn routers_of_traefik_lead_to_the_ports_of_their_entry_points() {
-    let labels = [
+    let world = world_of_traefik(&[
         ("traefik.tcp.routers.db.rule", "HostSNI(`*`)"),
         ("traefik.tcp.routers.db.entrypoints", "postgres"),
         ("traefik.tcp.services.db.loadbalancer.server.port", "5433"),
         ("traefik.tcp.services.db.loadbalancer.proxyprotocol.version", "1"),
-    ];
-    let mut settings = Settings { project: Some("shop".to_owned()), ..Settings::default() };
-    settings.reader.traefik.ports = vec![("postgres".to_owned(), 15432)];
-    let mut world = World::of(&settings);
-    world.list(&[labelled("a", "db", 1, &labels)]);
-    world.commit();
-    world.accept_all();
+    ]);
     let found = at(&world, 15432, None);
     assert_eq!(found, Some(("shop/db/tcp@traefik".to_owned(), vec!["10.0.0.1:5433".to_owned()])));
     let snapshot = world.routed.as_ref().expect("published");

@@ -73,6 +73,7 @@ impl Linker<'_> {
             priority: router.priority.unwrap_or(rank),
             door,
             passes_tls: router.passes_tls(),
+            names: router.names(),
             service: service.clone(),
             closed: router.broken.clone().or_else(|| guarded.clone()).or_else(|| missing.clone()),
         };

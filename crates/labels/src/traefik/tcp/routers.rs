@@ -1,8 +1,12 @@
 //! What the fields of a router of TCP put in its place.
 
+use std::sync::Arc;
+
 use divisi_model::route::Rule;
 
+use crate::door;
 use crate::traefik::draft::Said;
+use crate::traefik::routers::{Domains, RESOLVER, names_of};
 use crate::traefik::{rule, scalar};
 use crate::verdict::Outcome;
 
@@ -19,6 +23,7 @@ pub(crate) struct Router {
     is_off: bool,
     is_on: bool,
     passes: bool,
+    domains: Domains,
     /// A label that cannot be read, without which it would be too open.
     pub(crate) broken: Option<String>,
 }
@@ -32,6 +37,11 @@ impl Router {
     /// Whether TLS is the replica's business.
     pub(crate) fn passes_tls(&self) -> bool {
         self.is_secure() && self.passes
+    }
+
+    /// The names of its certificate; empty for those of its rule.
+    pub(crate) fn names(&self) -> Vec<Arc<str>> {
+        names_of(&self.domains)
     }
 
     /// One of its labels cannot be read.
@@ -133,18 +143,20 @@ pub(crate) fn options(router: &mut Router, said: Said<'_>) -> Outcome {
     Outcome::Approximated("not known here; they might ask clients for certificates, so the route is closed".to_owned())
 }
 
-/// Certificates come by the names of the rule, from wherever divisi has them.
-pub(crate) fn certificate(router: &mut Router, said: Said<'_>) -> Outcome {
+/// Certificates come from wherever divisi has them.
+pub(crate) fn resolver(router: &mut Router, _: Said<'_>) -> Outcome {
     router.is_on = true;
-    if said.label.to_ascii_lowercase().ends_with(".certresolver") {
-        return Outcome::Approximated("certificates come from where divisi has them, whatever the resolver".to_owned());
-    }
-    let fault = scalar::list(said.value).and_then(|names| {
-        let wrong = names.iter().find_map(|name| Rule::host(name).err());
-        wrong.map_or(Ok(()), |error| Err(error.to_string()))
-    });
-    match fault {
-        Ok(()) => Outcome::Approximated("the certificate is the one for the name that the client asks for".to_owned()),
-        Err(accepted) => Outcome::wrong(accepted),
-    }
+    Outcome::Approximated(RESOLVER.to_owned())
+}
+
+pub(crate) fn domain(router: &mut Router, said: Said<'_>) -> Outcome {
+    router.is_on = true;
+    let read = door::names([said.value]);
+    read.map(|mut names| router.domains.entry(said.index.to_owned()).or_default().0 = names.pop()).into()
+}
+
+pub(crate) fn sans(router: &mut Router, said: Said<'_>) -> Outcome {
+    router.is_on = true;
+    let read = scalar::list(said.value).and_then(|names| door::names(names.iter().map(String::as_str)));
+    read.map(|names| router.domains.entry(said.index.to_owned()).or_default().1 = names).into()
 }
