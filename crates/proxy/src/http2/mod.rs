@@ -201,9 +201,9 @@ async fn accept(
     timer.rest(SETTLE.min(patience.saturating_sub(shared.rested())));
     loop {
         match timer.limit(next(connection, shared, &memory.census)).await {
-            Ok(Ok((request, respond))) => {
+            Ok(Ok(job)) => {
                 shared.open.set(shared.open.get() + 1);
-                worker.crew.serve(Box::new(Job { shared: Rc::clone(shared), request, respond }), worker);
+                worker.crew.serve(job, worker);
                 patience = limits.idle_timeout;
                 timer.rest(patience);
             }
@@ -240,21 +240,24 @@ async fn dismiss(connection: &mut Connection<Wire, Parcel>, shared: &Shared, cen
     }
 }
 
-/// The next stream.
+/// The next stream, on the heap as soon as it is there: it is large to move.
 ///
 /// # Errors
 /// There will be none.
 async fn next(
     connection: &mut Connection<Wire, Parcel>,
-    shared: &Shared,
+    shared: &Rc<Shared>,
     census: &Census,
-) -> Result<(Request<RecvStream>, SendResponse<Parcel>), Parting> {
+) -> Result<Box<Job>, Parting> {
     poll_fn(|context| {
         let accepted = connection.poll_accept(context);
         if census.is_exceeded() || shared.given_up.get() > GIVEN_UP {
             return Poll::Ready(Err(Parting::Dismissed(census.blame())));
         }
-        accepted.map(|accepted| accepted.and_then(Result::ok).ok_or(Parting::Gone))
+        accepted.map(|accepted| match accepted {
+            Some(Ok((request, respond))) => Ok(Box::new(Job { shared: Rc::clone(shared), request, respond })),
+            Some(Err(_)) | None => Err(Parting::Gone),
+        })
     })
     .await
 }
