@@ -28,21 +28,23 @@ impl Timeline {
     pub(crate) fn is_old(&mut self, event: &Event, started: Option<i64>) -> bool {
         let began = if self.began > 0 { self.began } else { started.unwrap_or(0) };
         let age = event.at.saturating_sub(began);
-        if event.at == 0 || began == 0 || age < -CLOCK_SET {
+        // Where nobody has said yet when the run began, events are still older and younger than each other.
+        let is_known = began > 0;
+        if event.at == 0 || is_known && age < -CLOCK_SET {
             return false;
         }
-        if age <= 0 {
+        if is_known && age <= 0 {
             return true;
         }
         let last = match event.what {
             // The inspection saw the process begin; the event of it comes a little later.
-            What::Started => return self.began == 0 && age <= START_EVENT,
+            What::Started => return is_known && self.began == 0 && age <= START_EVENT,
             What::Health(_) => &mut self.health,
             What::Paused | What::Unpaused => &mut self.pause,
             What::Signalled(_) | What::Ended | What::Renamed | What::Rewired => return false,
         };
-        let is_old = event.at < *last;
-        *last = event.at.max(*last);
+        let is_old = event.at < *last && *last - event.at <= CLOCK_SET;
+        *last = if is_old { *last } else { event.at };
         is_old
     }
 
@@ -95,5 +97,15 @@ mod tests {
         assert!(!timeline.is_old(&event(What::Health(Health::Unhealthy), 4 * SECOND), None));
         assert!(!timeline.is_old(&event(What::Paused, 2 * SECOND), None), "another matter");
         assert!(!timeline.is_old(&event(What::Signalled(15), 2 * SECOND), None), "a signal is never undone");
+    }
+
+    #[test]
+    fn they_do_before_anybody_has_said_when_the_run_began() {
+        let mut timeline = Timeline::default();
+        assert!(!timeline.is_old(&event(What::Health(Health::Unhealthy), 300 * SECOND), None));
+        assert!(timeline.is_old(&event(What::Health(Health::Healthy), 299 * SECOND), None));
+        assert!(!timeline.is_old(&event(What::Started, 299 * SECOND), None));
+        assert!(!timeline.is_old(&event(What::Health(Health::Healthy), 200 * SECOND), None), "the clock was set back");
+        assert!(!timeline.is_old(&event(What::Health(Health::Unhealthy), 201 * SECOND), None));
     }
 }
