@@ -304,3 +304,45 @@ fn a_stream_that_is_open_keeps_its_connection_from_resting() {
     assert_eq!(client.expect_response(stream).body.len(), 3);
     wait_until_rests(&proxy);
 }
+
+/// What fills the table in few bytes is told again in as many heads as it takes.
+#[test]
+fn what_was_put_into_the_table_bit_by_bit_is_told_so_again() {
+    let replica = replica();
+    let proxy = Proxy::limited(|limits| limits.head_size = 1024, &[&replica]);
+    let mut client = Client::open(proxy.addr());
+    // `accept` by its number in the static table.
+    let head = |value: &str| Block::new().raw(block(get_fields("/"))).named_by(Indexing::Incremental, 19, value);
+    for number in 0..250u32 {
+        let stream = client.fresh_stream();
+        client.send(Frame::headers(stream, head(&(number % 10).to_string())).end_stream());
+        client.expect_response(stream);
+    }
+    wait_until_rests(&proxy);
+    let stream = client.fresh_stream();
+    client.send(Frame::headers(stream, Block::new().raw(block(get_fields("/"))).indexed(62)).end_stream());
+    client.expect_response(stream);
+    assert_eq!(replica.requests().last().expect("a request").head.values("accept"), ["9"]);
+}
+
+/// A few bytes stand for many where names are those of other entries (RFC 7541 6.2.1).
+#[test]
+fn a_long_name_that_was_used_often_does_no_harm() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    let name = "n".repeat(2_000);
+    let stream = client.fresh_stream();
+    let head = Block::new().raw(block(get_fields("/"))).literal(Indexing::Incremental, name, "");
+    client.send(Frame::headers(stream, head).end_stream());
+    client.expect_response(stream);
+    for _ in 0..40 {
+        let stream = client.fresh_stream();
+        let head = (0..10)
+            .fold(Block::new().raw(block(get_fields("/"))), |head, _| head.named_by(Indexing::Incremental, 62, ""));
+        client.send(Frame::headers(stream, head).end_stream());
+        client.expect_response(stream);
+    }
+    client.listen(Duration::from_millis(1_300));
+    client.expect_served();
+}
