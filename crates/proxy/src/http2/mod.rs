@@ -210,10 +210,13 @@ async fn accept(
                 if rested >= patience {
                     return Parting::Dismissed(Reason::NO_ERROR);
                 }
-                if rested >= SETTLE && !connection.has_streams() && memory.is_complete() {
+                // Streams that were reset by crate h2 itself never came here.
+                let settled = rested.min(memory.unreset()) >= SETTLE;
+                if settled && !connection.has_streams() && memory.is_complete() {
                     return Parting::Rests;
                 }
-                timer.rest(patience.saturating_sub(rested));
+                let left = patience.saturating_sub(rested);
+                timer.rest(if settled { left } else { SETTLE.min(left) });
             }
         }
     }

@@ -346,3 +346,23 @@ fn a_long_name_that_was_used_often_does_no_harm() {
     client.listen(Duration::from_millis(1_300));
     client.expect_served();
 }
+
+/// RFC 9113 5.1: what was sent before a reset was seen is ignored for some time.
+#[test]
+fn streams_that_were_reset_a_moment_ago_are_not_forgotten() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    client.fetch("/");
+    wait_until_rests(&proxy);
+    client.expect_alive();
+    client.listen(Duration::from_millis(900));
+    // No requests, for they have two methods: nothing is begun, and so the connection is at rest all the time.
+    let stream = client.begin([(":method", "POST"), (":method", "POST")]);
+    let other = client.request([(":method", "POST"), (":method", "POST")]);
+    client.wait_for("resets", |client| client.reset_of(stream).is_some() && client.reset_of(other).is_some());
+    client.listen(Duration::from_millis(400));
+    client.send(Frame::headers(stream, block([("x-sum", "1")])).end_stream());
+    client.expect_alive();
+    client.expect_served();
+}
