@@ -366,3 +366,15 @@ fn streams_that_were_reset_a_moment_ago_are_not_forgotten() {
     client.expect_alive();
     client.expect_served();
 }
+
+/// RFC 9113 6.8: the last stream that was served is said when the connection ends.
+#[test]
+fn the_last_stream_is_said_at_the_end() {
+    let replica = replica();
+    let proxy = Proxy::limited(|limits| limits.idle_timeout = Duration::from_secs(3), &[&replica]);
+    let mut client = Client::open(proxy.addr());
+    (0..3).for_each(|_| drop(client.fetch("/")));
+    wait_until_rests(&proxy);
+    client.expect_closed();
+    assert_eq!(client.goaway().and_then(|frame| frame.number(0)), Some(5), "{}", client.heard());
+}
