@@ -492,3 +492,19 @@ fn the_table_of_our_heads_is_as_small_as_the_client_wants_it() {
         wait::until("it is gone", || gauges(&proxy).connections() == 0);
     }
 }
+
+#[test]
+fn half_a_frame_keeps_nobody_from_resting_later() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    client.fetch("/");
+    wait_until_rests(&proxy);
+    let frame = Frame::ping(*b"in parts").bytes();
+    client.send_raw(&frame[..4]);
+    wait_until_served(&proxy);
+    client.listen(Duration::from_millis(1_500));
+    client.send_raw(&frame[4..]);
+    wait_until_rests(&proxy);
+    client.expect_served();
+}

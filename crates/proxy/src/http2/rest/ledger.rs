@@ -77,6 +77,11 @@ impl Ledger {
         is_known && !self.is_behind && self.heard.frames.is_between() && self.said.frames.is_between()
     }
 
+    /// Whether something was said that cannot be told again.
+    pub(in crate::http2) fn is_lost(&self) -> bool {
+        self.facts.is_lost
+    }
+
     /// For how long we have given up no stream.
     ///
     /// RFC 9113 5.1: what the client has sent before it knew is ignored for some time, by whoever still knows that stream.
