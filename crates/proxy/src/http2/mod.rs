@@ -210,7 +210,7 @@ async fn accept(
                 if rested >= patience {
                     return Parting::Dismissed(Reason::NO_ERROR);
                 }
-                // Streams that were reset by crate h2 itself never came here.
+                // Streams that crate h2 has reset by itself never came here, and it knows them for no longer than this.
                 let settled = rested.min(memory.unreset());
                 if settled >= SETTLE && !connection.has_streams() && memory.is_complete() {
                     return Parting::Rests;

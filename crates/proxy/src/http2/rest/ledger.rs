@@ -84,7 +84,8 @@ impl Ledger {
 
     /// For how long we have given up no stream.
     ///
-    /// RFC 9113 5.1: what the client has sent before it knew is ignored for some time, by whoever still knows that stream.
+    /// RFC 9113 5.1: what the client has sent before it knew is ignored for some time, by whoever still knows that stream. Crate h2 does
+    /// for a second.
     pub(in crate::http2) fn unreset(&self) -> Duration {
         self.facts.reset.map_or(Duration::MAX, |reset| Moment::now().since(reset))
     }
