@@ -7,7 +7,7 @@
 //! | [`starting`], [`frames`], [`streams`], [`definitions`], [`codes`], [`semantics`] | RFC 9113, sections 3 to 8 |
 //! | [`hpack`] | RFC 7541 |
 //! | [`downgrade`], [`answers`] | what a replica must and must not see of it, and what becomes of its answers |
-//! | [`resting`] | clients that ask for nothing for a while |
+//! | [`resting`], [`resting_random`] | clients that ask for nothing for a while |
 //! | [`random`] | frames that nobody would think of |
 //! | [`case`], [`stage`] | what a case is, and what it is played against |
 //!
@@ -26,6 +26,7 @@ mod hpack;
 mod known;
 mod random;
 mod resting;
+mod resting_random;
 mod semantics;
 mod stage;
 mod starting;

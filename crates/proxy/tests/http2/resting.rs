@@ -304,3 +304,207 @@ fn a_stream_that_is_open_keeps_its_connection_from_resting() {
     assert_eq!(client.expect_response(stream).body.len(), 3);
     wait_until_rests(&proxy);
 }
+
+/// What fills the table in few bytes is told again in as many heads as it takes.
+#[test]
+fn what_was_put_into_the_table_bit_by_bit_is_told_so_again() {
+    let replica = replica();
+    let proxy = Proxy::limited(|limits| limits.head_size = 1024, &[&replica]);
+    let mut client = Client::open(proxy.addr());
+    // `accept` by its number in the static table.
+    let head = |value: &str| Block::new().raw(block(get_fields("/"))).named_by(Indexing::Incremental, 19, value);
+    for number in 0..250u32 {
+        let stream = client.fresh_stream();
+        client.send(Frame::headers(stream, head(&(number % 10).to_string())).end_stream());
+        client.expect_response(stream);
+    }
+    wait_until_rests(&proxy);
+    let stream = client.fresh_stream();
+    client.send(Frame::headers(stream, Block::new().raw(block(get_fields("/"))).indexed(62)).end_stream());
+    client.expect_response(stream);
+    assert_eq!(replica.requests().last().expect("a request").head.values("accept"), ["9"]);
+}
+
+/// A few bytes stand for many where names are those of other entries (RFC 7541 6.2.1).
+#[test]
+fn a_long_name_that_was_used_often_does_no_harm() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    let name = "n".repeat(2_000);
+    let stream = client.fresh_stream();
+    let head = Block::new().raw(block(get_fields("/"))).literal(Indexing::Incremental, name, "");
+    client.send(Frame::headers(stream, head).end_stream());
+    client.expect_response(stream);
+    for _ in 0..40 {
+        let stream = client.fresh_stream();
+        let head = (0..10)
+            .fold(Block::new().raw(block(get_fields("/"))), |head, _| head.named_by(Indexing::Incremental, 62, ""));
+        client.send(Frame::headers(stream, head).end_stream());
+        client.expect_response(stream);
+    }
+    client.listen(Duration::from_millis(1_300));
+    client.expect_served();
+}
+
+/// RFC 9113 5.1: what was sent before a reset was seen is ignored for some time.
+#[test]
+fn streams_that_were_reset_a_moment_ago_are_not_forgotten() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    client.fetch("/");
+    wait_until_rests(&proxy);
+    client.expect_alive();
+    client.listen(Duration::from_millis(900));
+    // No requests, for they have two methods: nothing is begun, and so the connection is at rest all the time.
+    let stream = client.begin([(":method", "POST"), (":method", "POST")]);
+    let other = client.request([(":method", "POST"), (":method", "POST")]);
+    client.wait_for("resets", |client| client.reset_of(stream).is_some() && client.reset_of(other).is_some());
+    client.listen(Duration::from_millis(400));
+    client.send(Frame::headers(stream, block([("x-sum", "1")])).end_stream());
+    client.expect_alive();
+    client.expect_served();
+}
+
+/// RFC 9113 6.8: the last stream that was served is said when the connection ends.
+#[test]
+fn the_last_stream_is_said_at_the_end() {
+    let replica = replica();
+    let proxy = Proxy::limited(|limits| limits.idle_timeout = Duration::from_secs(3), &[&replica]);
+    let mut client = Client::open(proxy.addr());
+    (0..3).for_each(|_| drop(client.fetch("/")));
+    wait_until_rests(&proxy);
+    client.expect_closed();
+    assert_eq!(client.goaway().and_then(|frame| frame.number(0)), Some(5), "{}", client.heard());
+}
+
+#[test]
+fn the_window_may_be_shut_or_as_wide_as_it_gets() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    client.keep_windows();
+    client.fetch("/65535");
+    for _ in 0..2 {
+        wait_until_rests(&proxy);
+        client.expect_alive();
+    }
+    wait_until_rests(&proxy);
+    let stream = client.get("/7");
+    client.wait_for("a head", |client| !client.so_far(stream).fields.is_empty());
+    client.listen(Duration::from_millis(50));
+    assert_eq!(client.so_far(stream).body.len(), 0);
+    client.send(Frame::window_update(0, 0x7fff_ffff));
+    assert_eq!(client.expect_response(stream).body.len(), 7);
+    wait_until_rests(&proxy);
+    client.send(Frame::window_update(0, 7));
+    client.expect_alive();
+    wait_until_rests(&proxy);
+    client.send(Frame::window_update(0, 1));
+    client.expect_connection_error(&[code::FLOW_CONTROL_ERROR]);
+}
+
+/// RFC 9113 5.1.1: there is a last number, and no stream after it.
+#[test]
+fn the_last_stream_of_all_is_served_and_rested_upon() {
+    const LAST: u32 = 0x7fff_ffff;
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    for stream in [LAST - 2, LAST] {
+        client.send(Frame::headers(stream, block(get_fields("/"))).end_stream());
+        client.expect_response(stream);
+        wait_until_rests(&proxy);
+        client.expect_alive();
+        wait_until_rests(&proxy);
+    }
+    client.send(Frame::window_update(LAST, 1)).expect_alive();
+}
+
+/// RFC 9113 6.1: padding counts like what is padded.
+#[test]
+fn padded_uploads_leave_the_window_as_wide_as_it_was() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    client.wait_for("a wide window", |client| client.outbound_window(0) > 1_000_000);
+    let full = client.outbound_window(0);
+    for round in 0..2 {
+        let stream = client.post("/");
+        client.send_all(&vec![Frame::data(stream, [b'y'; 10]).padded(255); 200]);
+        client.send(Frame::data(stream, []).end_stream());
+        client.expect_response(stream);
+        // Given up, with data that nobody reads behind it.
+        let stream = client.post("/");
+        client.send(Frame::data(stream, [b'y'; 10]).padded(255)).send(Frame::reset(stream, code::CANCEL));
+        client.send_all(&vec![Frame::data(stream, [b'y'; 10]).padded(255); 3]);
+        wait_until_rests(&proxy);
+        client.expect_alive();
+        client.wait_for("the window to be as wide as before", |client| client.outbound_window(0) == full);
+        assert!(client.goaway().is_none(), "round {round}");
+        wait_until_rests(&proxy);
+    }
+}
+
+#[test]
+fn who_rests_may_leave_in_any_way() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    for bytes in [&b""[..], &b"\0\0\x08"[..]] {
+        let mut client = Client::open(proxy.addr());
+        client.fetch("/");
+        wait_until_rests(&proxy);
+        client.send_raw(bytes);
+        client.close();
+        wait::until("it is gone", || gauges(&proxy).connections() == 0);
+    }
+    let mut client = Client::open(proxy.addr());
+    client.fetch("/");
+    wait_until_rests(&proxy);
+    client.send(Frame::goaway(0, code::NO_ERROR));
+    client.expect_closed();
+    wait::until("it is gone", || gauges(&proxy).connections() == 0);
+}
+
+/// RFC 7541 4.2: whoever is told that the table of its heads is smaller says so in its next head, be that after a rest.
+#[test]
+fn the_table_of_our_heads_is_as_small_as_the_client_wants_it() {
+    let replica = Replica::answering(|request: &Request| {
+        let value = request.head.target().trim_start_matches('/').repeat(20);
+        let answer = String::from_utf8(ok("")).expect("text").replacen("\r\n", &format!("\r\nX-Value: {value}\r\n"), 1);
+        answer.into_bytes()
+    });
+    let proxy = Proxy::before(&[&replica]);
+    for size in [0, 60, 100, 4_096, 65_536] {
+        let mut client = Client::open_with(proxy.addr(), &[(setting::HEADER_TABLE_SIZE, size)]);
+        // Nothing was said in a head yet when it rests for the first time.
+        let stream = client.get("/0");
+        client.send(Frame::reset(stream, code::CANCEL));
+        for round in 0..2 {
+            wait_until_rests(&proxy);
+            for path in ["/1", "/2", "/1", "/2", "/3", "/1"] {
+                let value = client.fetch(path).value("x-value");
+                assert_eq!(value, Some(path[1..].repeat(20)), "a table of {size}, round {round}");
+            }
+        }
+        client.close();
+        wait::until("it is gone", || gauges(&proxy).connections() == 0);
+    }
+}
+
+#[test]
+fn half_a_frame_keeps_nobody_from_resting_later() {
+    let replica = replica();
+    let proxy = Proxy::before(&[&replica]);
+    let mut client = Client::open(proxy.addr());
+    client.fetch("/");
+    wait_until_rests(&proxy);
+    let frame = Frame::ping(*b"in parts").bytes();
+    client.send_raw(&frame[..4]);
+    wait_until_served(&proxy);
+    client.listen(Duration::from_millis(1_500));
+    client.send_raw(&frame[4..]);
+    wait_until_rests(&proxy);
+    client.expect_served();
+}

@@ -273,6 +273,11 @@ impl Client {
         *self.outbound.of(stream)
     }
 
+    /// What the other side may still send on a stream.
+    pub fn inbound_window(&mut self, stream: u32) -> i64 {
+        *self.inbound.of(stream)
+    }
+
     /// Ends the connection without a word.
     pub fn close(self) {}
 
@@ -301,5 +306,9 @@ impl Client {
             self.inbound.change_initial(change);
         }
         self.shrinking.push_back(change.min(0));
+        let table = frame.settings_values().into_iter().rev().find(|(name, _)| *name == setting::HEADER_TABLE_SIZE);
+        if let Some((_, size)) = table {
+            self.decoder.allow(size as usize);
+        }
     }
 }

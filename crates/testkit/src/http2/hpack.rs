@@ -207,12 +207,20 @@ pub struct Decoder {
     table: VecDeque<Field>,
     size: usize,
     allowed: usize,
+    /// The next block has to begin by saying that the table is smaller.
+    is_owed: bool,
 }
 
 impl Decoder {
     /// A decoder whose peer was told that its table has this size.
     pub fn new(table_size: usize) -> Self {
-        Self { table: VecDeque::new(), size: table_size, allowed: table_size }
+        Self { table: VecDeque::new(), size: table_size, allowed: table_size, is_owed: false }
+    }
+
+    /// From now on the peer may make the table no larger than that, and has to say so where it is larger (RFC 7541 4.2).
+    pub fn allow(&mut self, table_size: usize) {
+        self.allowed = table_size;
+        self.is_owed = self.size > table_size;
     }
 
     /// The fields of a block.
@@ -226,6 +234,9 @@ impl Decoder {
             if first & 0xe0 == 0x20 {
                 self.resize(reader.integer(5)?, fields.is_empty())?;
                 continue;
+            }
+            if self.is_owed {
+                return Err(format!("a table that is larger than {}", self.allowed));
             }
             let field = if first & 0x80 != 0 {
                 self.entry(reader.integer(7)?)?
@@ -247,6 +258,7 @@ impl Decoder {
             return Err(format!("a table size of {size} where {} is allowed, in front: {at_front}", self.allowed));
         }
         self.size = size;
+        self.is_owed = false;
         self.evict();
         Ok(())
     }

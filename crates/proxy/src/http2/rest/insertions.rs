@@ -4,13 +4,32 @@
 /// How much of them is kept, in bytes. Clients whose heads differ more than that keep what reads them instead.
 const MOST: usize = 4 * 1024;
 
-/// How many bytes of instructions go into one head when they are told again: what they stand for is longer, and a head may not be
-/// larger than any.
-const AT_A_TIME: usize = 512;
+/// How much all of them may stand for, in bytes, which is far more where names are those of other entries. It bounds the heads in which
+/// they are told again: crate h2 puts up with 200 that are no requests.
+const MOST_MEANT: usize = 64 * 1024;
+
+/// How much the instructions of one such head may stand for. At four times what a head may be crate h2 ends the connection, and a head
+/// may be 1 KiB at the least.
+const AT_A_TIME: usize = 3 * 1024;
+
+/// The longest name in the static table (RFC 7541 A).
+const LONGEST_STATIC: usize = "access-control-allow-origin".len();
 
 /// The instructions, in the order in which they came.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Insertions(Vec<u8>);
+pub(super) struct Insertions {
+    instructions: Vec<u8>,
+    scale: Scale,
+    /// They stand for so much at most.
+    meant: usize,
+}
+
+/// Weighs instructions that are given to it in order.
+#[derive(Clone, Copy, Debug, Default)]
+struct Scale {
+    /// No name that was put into the table is longer.
+    longest: usize,
+}
 
 /// A head that cannot be told again.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +47,7 @@ impl Insertions {
     /// Notes those of a head.
     ///
     /// # Errors
-    /// There are too many by now, the table is made smaller or larger, or it is no head at all. What is here is not to be used then.
+    /// They are or mean too much by now, the table is made smaller or larger, or it is no head at all. What is here is not to be used then.
     pub(super) fn note(&mut self, mut block: &[u8]) -> Result<(), Unrepeatable> {
         while let Some((first, rest)) = block.split_first() {
             // RFC 7541 6.1: a field that stands in a table, as most do, and near its beginning, is one byte.
@@ -40,26 +59,54 @@ impl Insertions {
                 (Effect::None, _) => {}
                 // RFC 7541 4.2: only to be said at the beginning of a head, and so not in the middle of many at once.
                 (Effect::Resize, _) => return Err(Unrepeatable),
-                (Effect::Insert, instruction) => self.0.extend_from_slice(instruction),
+                (Effect::Insert, instruction) => {
+                    self.instructions.extend_from_slice(instruction);
+                    self.meant += self.scale.weigh(instruction);
+                }
             }
         }
-        if self.0.len() > MOST { Err(Unrepeatable) } else { Ok(()) }
+        if self.instructions.len() > MOST || self.meant > MOST_MEANT { Err(Unrepeatable) } else { Ok(()) }
     }
 
     /// All of them, in parts that are heads of their own.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = &*self.0;
+        let (mut rest, mut scale) = (&*self.instructions, Scale::default());
         std::iter::from_fn(move || {
-            let part = rest;
-            while part.len() - rest.len() < AT_A_TIME && take(&mut rest).is_some() {}
-            let part = &part[..part.len() - rest.len()];
+            let (whole, mut meant) = (rest, 0);
+            while let Some((_, instruction)) = take(&mut { rest }) {
+                meant += scale.weigh(instruction);
+                // One that is too large by itself goes by itself.
+                if meant > AT_A_TIME && rest.len() < whole.len() {
+                    break;
+                }
+                rest = &rest[instruction.len()..];
+            }
+            let part = &whole[..whole.len() - rest.len()];
             (!part.is_empty()).then_some(part)
         })
     }
 
     /// Gives back the memory that is not in use.
     pub(super) fn shrink(&mut self) {
-        self.0.shrink_to_fit();
+        self.instructions.shrink_to_fit();
+    }
+}
+
+impl Scale {
+    /// How large the entry can be that such an instruction makes (RFC 7541 4.1).
+    fn weigh(&mut self, instruction: &[u8]) -> usize {
+        // RFC 7541 B: no code has fewer than five bits.
+        let literal = instruction.len() * 8 / 5;
+        let name = match instruction.first().map(|first| first & 0x3f) {
+            // It stands in the instruction itself.
+            Some(0) => {
+                self.longest = self.longest.max(literal);
+                0
+            }
+            Some(1..=61) => LONGEST_STATIC,
+            _ => self.longest.max(LONGEST_STATIC),
+        };
+        name + literal + 32
     }
 }
 
@@ -121,8 +168,8 @@ mod tests {
     fn noted(blocks: &[&[u8]]) -> Result<Vec<u8>, Unrepeatable> {
         let mut insertions = Insertions::default();
         blocks.iter().try_for_each(|block| insertions.note(block))?;
-        assert_eq!(insertions.parts().collect::<Vec<_>>().concat(), insertions.0);
-        Ok(insertions.0)
+        assert_eq!(insertions.parts().collect::<Vec<_>>().concat(), insertions.instructions);
+        Ok(insertions.instructions)
     }
 
     /// RFC 7541 C.4: three requests, of which the first puts one field into the table, the second and the third one more each.
@@ -162,13 +209,24 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_are_short_and_end_where_instructions_do() {
+    fn the_parts_are_small_and_end_where_instructions_do() {
         let block = b"\x40\x03abc\x04defg".repeat(300);
         let mut insertions = Insertions::default();
         insertions.note(&block).expect("they can be told again");
         for part in insertions.parts() {
-            assert!(part.len() < AT_A_TIME + 10, "{}", part.len());
+            assert!(part.len() / 10 * (32 + 7) <= AT_A_TIME, "{}", part.len());
             assert_eq!(part.len() % 10, 0);
         }
+    }
+
+    #[test]
+    fn few_bytes_may_stand_for_many() {
+        let name = [b"\x40\x7f\xe9\x06".to_vec(), vec![b'n'; 1_000], vec![0]].concat();
+        let mut insertions = Insertions::default();
+        insertions.note(&name).expect("it can be told again");
+        insertions.note(&b"\x7e\0".repeat(10)).expect("they can be told again");
+        assert!(insertions.parts().all(|part| part.len() <= name.len()));
+        assert_eq!(insertions.parts().count(), 11);
+        assert_eq!(insertions.note(&b"\x7e\0".repeat(100)), Err(Unrepeatable));
     }
 }

@@ -1,6 +1,9 @@
 //! What two sides of a connection of HTTP/2 have said that outlasts their streams.
 
 use std::io::IoSlice;
+use std::time::Duration;
+
+use divisi_model::Moment;
 
 use super::super::PREFACE;
 use super::super::splitter::{FrameHead, Part, Splitter, flag, kind};
@@ -38,6 +41,8 @@ pub(super) struct Facts {
     pub(super) window: i64,
     pub(super) client_window: i64,
     pub(super) insertions: Insertions,
+    /// When we have given up a stream last.
+    reset: Option<Moment>,
     /// Something was said that cannot be told again.
     is_lost: bool,
 }
@@ -52,6 +57,7 @@ impl Default for Ledger {
             window: FIRST_WINDOW.into(),
             client_window: FIRST_WINDOW.into(),
             insertions: Insertions::default(),
+            reset: None,
             is_lost: false,
         };
         let heard = Ear { frames: Splitter::behind(PREFACE.len()), ..Ear::default() };
@@ -69,6 +75,19 @@ impl Ledger {
         let Facts { has_settings, is_acknowledged, last_stream, is_lost, .. } = self.facts;
         let is_known = has_settings && is_acknowledged && last_stream > 0 && !is_lost;
         is_known && !self.is_behind && self.heard.frames.is_between() && self.said.frames.is_between()
+    }
+
+    /// Whether something was said that cannot be told again.
+    pub(in crate::http2) fn is_lost(&self) -> bool {
+        self.facts.is_lost
+    }
+
+    /// For how long we have given up no stream.
+    ///
+    /// RFC 9113 5.1: what the client has sent before it knew is ignored for some time, by whoever still knows that stream. Crate h2 does
+    /// for a second.
+    pub(in crate::http2) fn unreset(&self) -> Duration {
+        self.facts.reset.map_or(Duration::MAX, |reset| Moment::now().since(reset))
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -139,6 +158,7 @@ impl Facts {
         match head.kind {
             kind::DATA => self.window -= i64::from(head.length),
             kind::WINDOW_UPDATE if head.stream == 0 => self.client_window += increment(content),
+            kind::RST_STREAM => self.reset = Some(Moment::now()),
             _ => {}
         }
     }

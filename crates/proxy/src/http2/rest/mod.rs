@@ -81,6 +81,16 @@ impl Memory {
         self.ledger.borrow().is_complete()
     }
 
+    /// Whether it can never be all.
+    pub(super) fn is_lost(&self) -> bool {
+        self.ledger.borrow().is_lost()
+    }
+
+    /// For how long no stream was given up by us. Its client may not know yet.
+    pub(super) fn unreset(&self) -> Duration {
+        self.ledger.borrow().unreset()
+    }
+
     /// Nobody has asked for anything since then.
     pub(super) fn rest(&mut self, since: Moment) {
         self.since = since;

@@ -2,7 +2,6 @@
 //! a client that says it now.
 
 use std::future::poll_fn;
-use std::iter::once;
 use std::task::Poll;
 
 use h2::Reason;
@@ -36,9 +35,9 @@ pub(super) async fn recite(
     script.add(&frame(kind::SETTINGS, 0, 0, &facts.settings()));
     let mut connection = settings.handshake(wire).await?;
     script.add(&frame(kind::SETTINGS, flag::ACK, 0, &[]));
-    open_window(facts, script, &mut connection).await?;
-    // One at the least, so that it is known how far the client has come with its streams (RFC 9113 5.1.1).
-    for part in once(&[][..]).chain(facts.insertions.parts()) {
+    open_window(facts, script);
+    end_last_stream(facts, script, &mut connection).await?;
+    for part in facts.insertions.parts() {
         let head = [NO_REQUEST, part].concat();
         script.add(&frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, facts.last_stream, &head));
     }
@@ -47,26 +46,33 @@ pub(super) async fn recite(
     Ok(connection)
 }
 
-/// Brings the window in which we send to where it was. It can be opened, but not closed (RFC 9113 6.9): where it is less open than at
-/// first, the difference is used up by a response that goes nowhere.
-async fn open_window(
+/// Opens the window in which we send where it is more open than at first.
+fn open_window(facts: &Facts, script: &Script) {
+    if let Ok(more @ 1..) = u32::try_from(facts.window - i64::from(FIRST_WINDOW)) {
+        script.add(&window_update(0, more));
+    }
+}
+
+/// Begins the client's last stream once more and gives it up, so that it is known how far the client has come, and how far it was served
+/// (RFC 9113 5.1.1 and 6.8).
+///
+/// A window can be opened, but not closed (6.9): where it is less open than at first, the difference is used up by a response that goes
+/// nowhere. Else there is none: its head would be the first, which says how large the table of our heads is (RFC 7541 4.2).
+async fn end_last_stream(
     facts: &Facts,
     script: &Script,
     connection: &mut Connection<Wire, Parcel>,
 ) -> Result<(), h2::Error> {
     let first = i64::from(FIRST_WINDOW);
-    if let Ok(more @ 1..) = u32::try_from(facts.window - first) {
-        script.add(&window_update(0, more));
-    }
-    let Ok(used @ 1..) = u32::try_from(first - facts.window) else { return Ok(()) };
     script.add(&frame(kind::HEADERS, flag::END_HEADERS, facts.last_stream, REQUEST));
     if let Ok(more @ 1..) = u32::try_from(first - i64::from(facts.first_window())) {
         script.add(&window_update(facts.last_stream, more));
     }
-    if let Some(mut respond) = listen(script, connection).await? {
-        // Its head is one number in the static table, too.
+    let mut respond = listen(script, connection).await?.ok_or(Reason::INTERNAL_ERROR)?;
+    if let Ok(used @ 1..) = usize::try_from(first - facts.window) {
+        // Its head is one number in the static table, too. The client was told the size of the table long ago: it was sent a body.
         let mut body = respond.send_response(Response::new(()), false)?;
-        body.send_data(Parcel::of(vec![0; used as usize]), true)?;
+        body.send_data(Parcel::of(vec![0; used]), true)?;
     }
     Ok(())
 }
