@@ -27,8 +27,8 @@ use crate::worker::Worker;
 /// How long a connection rests where it is served, before it goes to where resting costs next to nothing.
 pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
-/// How many connections are looked at in one go.
-const AT_A_TIME: usize = 256;
+/// How many connections are looked at, or sent away, in one go.
+pub(crate) const AT_A_TIME: usize = 256;
 
 /// A connection without TLS, between two requests.
 #[derive(Debug)]
@@ -144,24 +144,28 @@ impl Lounge {
     /// Sends those away that have waited for so long.
     pub(crate) fn sweep(&self, longest: Duration, worker: &Rc<Worker>) {
         let now = Moment::now();
-        self.dismiss(|guest| now.since(guest.since) >= longest, worker);
+        self.dismiss(|guest| now.since(guest.since) >= longest, AT_A_TIME, worker);
     }
 
-    /// Sends all away, or serves those whose clients have said something meanwhile: the program stops.
-    pub(crate) fn close(&self, worker: &Rc<Worker>) {
+    /// Sends so many away, or serves those whose clients have said something meanwhile: the program stops, and all are to leave.
+    pub(crate) fn close(&self, most: usize, worker: &Rc<Worker>) {
         self.is_open.set(false);
         if let Err(error) = self.call(worker) {
             tracing::debug!(%error, "connections that rest are closed unseen");
         }
-        self.dismiss(|_| true, worker);
+        self.dismiss(|_| true, most, worker);
     }
 
-    /// Sends some away. In HTTP/1 nothing is said; in HTTP/2 a client is told (RFC 9113 6.8), by whoever serves it.
-    fn dismiss(&self, is_meant: impl Fn(&Guest) -> bool, worker: &Rc<Worker>) {
-        let meant = |(key, guest): (usize, &Guest)| is_meant(guest).then_some(key);
-        let keys: Vec<usize> = self.guests.borrow().iter().filter_map(meant).collect();
-        for guest in keys.into_iter().filter_map(|key| self.leave(key)) {
-            if guest.resting.memory.is_some() {
+    /// Sends some away. In HTTP/1 nothing is said; in HTTP/2 a client is told (RFC 9113 6.8), by whoever serves it, and that takes memory
+    /// that nobody had expected to be used. So there are at most so many of these at a time.
+    fn dismiss(&self, is_meant: impl Fn(&Guest) -> bool, most: usize, worker: &Rc<Worker>) {
+        let guests = self.guests.borrow();
+        let meant = guests.iter().filter(|(_, guest)| is_meant(guest));
+        let (told, others): (Vec<_>, Vec<_>) =
+            meant.map(|(key, guest)| (key, guest.resting.memory.is_some())).partition(|(_, is_told)| *is_told);
+        drop(guests);
+        for (key, is_told) in told.into_iter().take(most).chain(others) {
+            if let Some(guest) = self.leave(key).filter(|_| is_told) {
                 guest.serve(worker);
             }
         }
@@ -180,7 +184,7 @@ impl Guest {
 pub(crate) async fn watch(worker: Rc<Worker>) {
     let Err(error) = look_after(&worker).await;
     tracing::error!(%error, "connections that rest cannot be watched; they keep what they have from now on");
-    worker.lounge.close(&worker);
+    worker.lounge.close(usize::MAX, &worker);
 }
 
 async fn look_after(worker: &Rc<Worker>) -> io::Result<Infallible> {

@@ -137,7 +137,7 @@ async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
         if shared.stopping.load(Relaxed) {
             worker.clock.stop();
             worker.stopping.notify_waiters();
-            worker.lounge.close(worker);
+            worker.lounge.close(lounge::AT_A_TIME, worker);
             if shared.closing.load(Relaxed) {
                 worker.clock.close();
             }

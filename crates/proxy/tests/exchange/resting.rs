@@ -7,7 +7,7 @@ use divisi_testkit::client::{Client, Closed};
 use divisi_testkit::replica::{Replica, ok};
 use divisi_testkit::wait;
 
-use crate::support::{GET, Proxy, settings};
+use crate::support::{GET, Proxy, allow_many_connections, settings};
 
 fn gauges(proxy: &Proxy) -> Gauges {
     proxy.running.as_ref().expect("running").gauges()
@@ -90,6 +90,7 @@ fn a_stop_waits_for_nobody_who_rests() {
 #[test]
 fn hundreds_rest_and_are_served_again_at_once() {
     const CLIENTS: usize = 600;
+    allow_many_connections();
     let replica = Replica::named("a");
     let proxy = Proxy::before(&[&replica]);
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| proxy.connect()).collect();

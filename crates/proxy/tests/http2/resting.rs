@@ -9,7 +9,7 @@ use divisi_testkit::http2::hpack::{Block, Indexing, block};
 use divisi_testkit::replica::{Replica, Request, ok};
 use divisi_testkit::wait;
 
-use crate::support::Proxy;
+use crate::support::{Proxy, allow_many_connections};
 
 /// What a client says to begin a stream.
 type Frames<'a> = &'a dyn Fn(u32) -> Vec<Frame>;
@@ -273,9 +273,29 @@ fn who_rests_is_told_when_the_program_stops() {
     assert!(stopped.join().expect("no panic"), "stopped in time");
 }
 
+/// They are told some at a time, since that takes memory, and all of them are.
+#[test]
+fn hundreds_who_rest_are_told_when_the_program_stops() {
+    const CLIENTS: usize = 600;
+    allow_many_connections();
+    let replica = replica();
+    let mut proxy = Proxy::before(&[&replica]);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::open(proxy.addr())).collect();
+    clients.iter_mut().for_each(|client| drop(client.fetch("/")));
+    wait::until("all rest", || gauges(&proxy).resting_connections() == CLIENTS);
+    let running = proxy.running.take().expect("it runs");
+    let stopped = std::thread::spawn(move || running.stop(wait::PATIENCE));
+    for client in &mut clients {
+        client.expect_goaway(&[code::NO_ERROR]);
+    }
+    drop(clients);
+    assert!(stopped.join().expect("no panic"), "stopped in time");
+}
+
 #[test]
 fn hundreds_rest_and_are_served_again_at_once() {
     const CLIENTS: usize = 300;
+    allow_many_connections();
     let replica = replica();
     let proxy = Proxy::before(&[&replica]);
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::open(proxy.addr())).collect();

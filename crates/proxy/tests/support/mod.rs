@@ -148,6 +148,12 @@ impl Drop for Proxy {
     }
 }
 
+/// Lets this process have thousands of connections, of which it has both ends.
+pub(crate) fn allow_many_connections() {
+    let files = rlimit::increase_nofile_limit(u64::MAX).expect("the limit of open files can be raised");
+    assert!(files > 8 * 1024, "this test needs 8,192 open files and may have {files}");
+}
+
 /// A plain GET.
 pub(crate) const GET: &str = "GET / HTTP/1.1\r\nHost: app.test\r\n\r\n";
 
