@@ -90,11 +90,16 @@ fn a_table_that_has_overflowed_is_the_same_afterwards() {
     let replica = replica();
     let proxy = Proxy::before(&[&replica]);
     let mut client = Client::open(proxy.addr());
-    // 300 bytes each are 13 in the table. Huffman codes make the bytes on the wire fewer than what they stand for.
-    for number in 0..16 {
+    // 300 bytes each are 13 in the table. Huffman codes make the bytes on the wire fewer than what they stand for. Each has the name of the
+    // one before, which is gone at last.
+    for number in 0..100 {
         let stream = client.fresh_stream();
         let value = format!("{number:02}{}", "0".repeat(262));
-        let head = Block::new().raw(block(get_fields("/"))).huffman(Indexing::Incremental, "x-a", value);
+        let head = Block::new().raw(block(get_fields("/")));
+        let head = match number {
+            0 => head.huffman(Indexing::Incremental, "x-a", value),
+            _ => head.named_by_huffman(Indexing::Incremental, 62, value),
+        };
         client.send(Frame::headers(stream, head).end_stream());
         client.expect_response(stream);
     }
@@ -102,7 +107,7 @@ fn a_table_that_has_overflowed_is_the_same_afterwards() {
     let stream = client.fresh_stream();
     client.send(Frame::headers(stream, Block::new().raw(block(get_fields("/"))).indexed(62 + 12)).end_stream());
     client.expect_response(stream);
-    assert!(replica.requests().last().expect("a request").head.values("x-a")[0].starts_with("03"));
+    assert!(replica.requests().last().expect("a request").head.values("x-a")[0].starts_with("87"));
     let stream = client.fresh_stream();
     client.send(Frame::headers(stream, Block::new().raw(block(get_fields("/"))).indexed(62 + 13)).end_stream());
     client.expect_connection_error(&[code::COMPRESSION_ERROR, code::PROTOCOL_ERROR]);
@@ -216,12 +221,8 @@ fn who_cannot_be_told_again_is_served_all_the_same() {
     let resize = Block::new().table_size(1000).raw(block(get_fields("/")));
     let plain = block(get_fields("/"));
     let (first, second) = plain.split_at(3);
-    let much = (0..20).fold(Block::new().raw(block(get_fields("/"))), |head, number| {
-        head.literal(Indexing::Incremental, format!("x-{number}"), "v".repeat(250))
-    });
-    let cases: [(&str, Frames<'_>); 4] = [
+    let cases: [(&str, Frames<'_>); 3] = [
         ("another size of the table", &|stream| vec![Frame::headers(stream, resize.clone()).end_stream()]),
-        ("too much in the table", &|stream| vec![Frame::headers(stream, much.clone()).end_stream()]),
         ("a head in two frames", &|stream| {
             let begin = Frame::headers(stream, first).without(flag::END_HEADERS).end_stream();
             vec![begin, Frame::continuation(stream, second).with(flag::END_HEADERS)]
@@ -363,7 +364,7 @@ fn a_long_name_that_was_used_often_does_no_harm() {
         client.send(Frame::headers(stream, head).end_stream());
         client.expect_response(stream);
     }
-    client.listen(Duration::from_millis(1_300));
+    wait_until_rests(&proxy);
     client.expect_served();
 }
 

@@ -6,7 +6,7 @@ use crate::http2::huffman;
 
 /// The static table (RFC 7541 Appendix A); its first entry has the index 1.
 #[rustfmt::skip]
-const STATIC: [(&str, &str); 61] = [
+pub const STATIC: [(&str, &str); 61] = [
     (":authority", ""), (":method", "GET"),
     (":method", "POST"), (":path", "/"),
     (":path", "/index.html"), (":scheme", "http"),

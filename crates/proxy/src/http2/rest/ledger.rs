@@ -7,7 +7,7 @@ use divisi_model::Moment;
 
 use super::super::PREFACE;
 use super::super::splitter::{FrameHead, Part, Splitter, flag, kind};
-use super::insertions::Insertions;
+use super::table::Table;
 
 /// RFC 9113 6.5.2: the settings by their numbers, from 1 on.
 const SETTINGS: usize = 6;
@@ -40,7 +40,7 @@ pub(super) struct Facts {
     /// How much we may send, and how much the client may, whatever the stream.
     pub(super) window: i64,
     pub(super) client_window: i64,
-    pub(super) insertions: Insertions,
+    pub(super) table: Table,
     /// When we have given up a stream last.
     reset: Option<Moment>,
     /// Something was said that cannot be told again.
@@ -56,7 +56,7 @@ impl Default for Ledger {
             last_stream: 0,
             window: FIRST_WINDOW.into(),
             client_window: FIRST_WINDOW.into(),
-            insertions: Insertions::default(),
+            table: Table::default(),
             reset: None,
             is_lost: false,
         };
@@ -69,8 +69,8 @@ impl Ledger {
     /// Whether the connection can rest with nothing kept but the facts, once its last stream is over: both sides are at rest, and all
     /// that the client relies on can be told again.
     ///
-    /// It cannot where a client's heads fill more of the table than is kept here, come in several frames, or change its size; and where
-    /// it has said that it is about to leave.
+    /// It cannot where a client's heads come in several frames or change the size of the table, and where it has said that it is about to
+    /// leave.
     pub(in crate::http2) fn is_complete(&self) -> bool {
         let Facts { has_settings, is_acknowledged, last_stream, is_lost, .. } = self.facts;
         let is_known = has_settings && is_acknowledged && last_stream > 0 && !is_lost;
@@ -96,7 +96,7 @@ impl Ledger {
 
     /// Gives back the memory that is not in use.
     pub(in crate::http2) fn shrink(&mut self) {
-        self.facts.insertions.shrink();
+        self.facts.table.shrink();
     }
 
     /// Notes what the client has said.
@@ -165,7 +165,7 @@ impl Facts {
 
     fn hear_head(&mut self, head: FrameHead, content: &[u8]) {
         self.last_stream = self.last_stream.max(head.stream);
-        let noted = block(head, content).map(|block| self.insertions.note(block));
+        let noted = block(head, content).map(|block| self.table.note(block));
         if noted.is_none_or(|noted| noted.is_err()) {
             self.lose();
         }
@@ -188,7 +188,7 @@ impl Facts {
 
     fn lose(&mut self) {
         self.is_lost = true;
-        self.insertions = Insertions::default();
+        self.table = Table::default();
     }
 }
 

@@ -9,15 +9,17 @@
 //! | file | job |
 //! |---|---|
 //! | [`ledger`] | what both sides have said that lasts |
-//! | [`insertions`] | the same of header compression |
+//! | [`table`], [`instruction`], [`huffman`] | the same of header compression |
 //! | [`wire`] | the connection, on which it is noted, and on which it is told again |
 //! | [`recital`] | what is told, and in which order |
 //!
 //! Where something cannot be told again (see [`ledger::Ledger::is_complete`]) the connection keeps what it has.
 
-mod insertions;
+mod huffman;
+mod instruction;
 mod ledger;
 mod recital;
+mod table;
 mod wire;
 
 use std::cell::RefCell;

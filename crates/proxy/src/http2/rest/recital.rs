@@ -37,8 +37,8 @@ pub(super) async fn recite(
     script.add(&frame(kind::SETTINGS, flag::ACK, 0, &[]));
     open_window(facts, script);
     end_last_stream(facts, script, &mut connection).await?;
-    for part in facts.insertions.parts() {
-        let head = [NO_REQUEST, part].concat();
+    for part in facts.table.parts() {
+        let head = [NO_REQUEST, &*part].concat();
         script.add(&frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, facts.last_stream, &head));
     }
     listen(script, &mut connection).await?;
