@@ -10,6 +10,10 @@ const SIZE: usize = 4096;
 /// What an entry counts beyond its name and value (RFC 7541 4.1).
 const ENTRY: usize = 32;
 
+/// How much one head may put into it, at the cost of most of what it has put there itself: two bytes can stand for thousands, and each has
+/// to be written out before whoever reads heads finds that it is too much.
+const MOST_AT_ONCE: usize = 16 * SIZE;
+
 /// How much the instructions of one head may stand for when they are told again. At four times what a head may be crate h2 ends the
 /// connection, and a head may be 1 KiB at the least.
 const AT_A_TIME: usize = 3 * 1024;
@@ -47,8 +51,9 @@ impl Table {
     /// Notes what a head puts into it.
     ///
     /// # Errors
-    /// The table is made smaller or larger, or it is no head at all. What is here is not to be used then.
+    /// It is too much, the table is made smaller or larger, or it is no head at all. What is here is not to be used then.
     pub(super) fn note(&mut self, mut block: &[u8]) -> Result<(), Unrepeatable> {
+        let mut left = MOST_AT_ONCE;
         while let Some((first, rest)) = block.split_first() {
             // RFC 7541 6.1: a field that stands in a table, as most do, and near its beginning, is one byte.
             if (0x80..0xff).contains(first) {
@@ -57,7 +62,11 @@ impl Table {
             }
             match take(&mut block).ok_or(Unrepeatable)? {
                 (Effect::None, _) => {}
-                (Effect::Insert(field), instruction) => self.insert(field, instruction)?,
+                (Effect::Insert(field), instruction) => {
+                    let entry = self.entry(field, instruction)?;
+                    left = left.checked_sub(entry.size).ok_or(Unrepeatable)?;
+                    self.insert(entry);
+                }
                 // RFC 7541 4.2: only to be said at the beginning of a head, and so not in the middle of many at once.
                 (Effect::Resize, _) => return Err(Unrepeatable),
             }
@@ -66,8 +75,7 @@ impl Table {
     }
 
     /// RFC 7541 4.4: an entry makes room for itself, at the cost of the oldest. One that is larger than the table leaves it empty.
-    fn insert(&mut self, field: Field, instruction: &[u8]) -> Result<(), Unrepeatable> {
-        let entry = self.entry(field, instruction)?;
+    fn insert(&mut self, entry: Entry) {
         self.size += entry.size;
         self.entries.push_back(entry);
         while self.size > SIZE
@@ -75,9 +83,9 @@ impl Table {
         {
             self.size -= gone.size;
         }
-        Ok(())
     }
 
+    /// What an instruction puts into it.
     fn entry(&self, Field { index, name, length }: Field, instruction: &[u8]) -> Result<Entry, Unrepeatable> {
         let known = match index as usize {
             0 => Some(0),
@@ -174,10 +182,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_again_is_an_error() {
+        let long = [&b"\x40\x7f\xd1\x0e"[..], &[b'n'; 2_000], b"\x00"].concat();
+        let bomb = [long, b"\x7e\x00".repeat(40)].concat();
         for (block, name) in [
             (&b"\x3f\xe1\x1f"[..], "a table of another size"),
             (b"\x40\x0acustom", "a cut name"),
             (b"\x40\x01a\x011\x7f\x00\x012", "the name of an entry that is not there"),
+            (&bomb, "a long name again and again"),
         ] {
             assert_eq!(noted(&[block]).err(), Some(Unrepeatable), "{name}");
         }
