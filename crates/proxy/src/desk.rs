@@ -98,6 +98,13 @@ impl Window {
     }
 }
 
+/// A connection that ends in the middle of something has a large buffer still, and the next one wants one.
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.home.keep(std::mem::take(&mut self.buffer));
+    }
+}
+
 impl Deref for Window {
     type Target = Buffer;
 
