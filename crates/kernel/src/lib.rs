@@ -1,6 +1,7 @@
-//! What only the kernel knows of a connection: whether the peer has acknowledged what was written.
+//! What only the kernel knows of a connection: whether the peer has acknowledged what was written. And what it gets back: memory that
+//! nobody uses any more.
 //!
-//! No crate offers this without `unsafe`, so here is the one system call, with its proof and its tests.
+//! No crate offers either without `unsafe`, so here are the two calls, with their proofs and their tests.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _};
@@ -13,6 +14,16 @@ pub struct Receipt {
     pub acknowledged: u64,
     /// Both sides have ended, or a reset came: nothing more will be acknowledged.
     pub is_over: bool,
+}
+
+/// Gives memory back that this thread has not used for a second, where mimalloc is the allocator; else it does nothing.
+///
+/// The allocator does that by itself while memory is asked for, and keeps what it has when nobody asks for any more: after a burst.
+#[expect(unsafe_code, reason = "the allocator's crate offers no safe form")]
+pub fn give_back_memory() {
+    // SAFETY: the function has no precondition. It looks through the calling thread's own pages for those that are empty, which nobody
+    // has a pointer into, and may be called at any time; `false` has it leave alone what was in use a moment ago.
+    unsafe { libmimalloc_sys::mi_collect(false) }
 }
 
 /// Where `tcpi_state` and `tcpi_bytes_acked` (Linux 4.1) stand in the kernel's `struct tcp_info`, which only ever grows.

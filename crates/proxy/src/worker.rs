@@ -156,6 +156,7 @@ async fn tick(worker: &Rc<Worker>, shared: &Arc<Shared>) {
             worker.lines.sweep();
             worker.lounge.sweep(worker.settings.limits.idle_timeout.saturating_sub(lounge::SETTLE), worker);
             worker.date.replace(now());
+            divisi_kernel::give_back_memory();
             worker.journal.iter().for_each(Journal::set_time);
         }
         if count.is_multiple_of(10 * ticks_per_second) {
