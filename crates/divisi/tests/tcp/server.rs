@@ -5,6 +5,8 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -84,6 +86,12 @@ impl Drop for Server {
         if matches!(self.0.try_wait(), Ok(None)) {
             // PostgreSQL's children end with it by that, and not by a KILL.
             let _ = Command::new("/bin/sh").args(["-c", &format!("kill -QUIT {}", self.0.id())]).status();
+            let end = Instant::now() + Duration::from_secs(5);
+            while Instant::now() < end && matches!(self.0.try_wait(), Ok(None)) {
+                sleep(Duration::from_millis(10));
+            }
+            // Others ignore it where a shell had them ignore it, as it does with what runs in the background.
+            let _ = self.0.kill();
             let _ = self.0.wait();
         }
     }
