@@ -1,8 +1,8 @@
 //! Where connections wait whose clients ask for nothing.
 //!
-//! A connection that is served has a task and a place in the event loop, 1.3 KiB in all, and one of HTTP/2 far more. One that has rested
-//! for a while gives all that back and waits here, as an entry of a table and in an event queue of its own, which the event loop watches as if it were one
-//! connection. Its client notices nothing: the first byte takes it back.
+//! A connection that is served has a task and a place in the event loop, 1.3 KiB in all, and one of HTTP/2 far more. One that has
+//! rested for a while gives all that back and waits here, as an entry of a table and in an event queue of its own, which the event
+//! loop watches as if it were one connection. Its client notices nothing: the first byte takes it back.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
